@@ -1,0 +1,106 @@
+-- SPDX-License-Identifier: MIT
+--
+-- The roles of Lockstep, and what a database grants them before the first
+-- migration. Run once for each database by a superuser, again at will:
+--
+--	psql -d DB -f migrations/roles.sql
+--
+-- Passwords are the operator's business: none is set here.
+--
+-- lockstep		logs in to serve requests and becomes one of the three roles
+--			that a token may name. It has no right of its own.
+-- anon, authenticated	the callers.
+-- service_role		our own servers. It has no BYPASSRLS: what it may see and
+--			change is written in policies/, as for everybody else.
+-- operator		people at the operations page: bookkeeping, no domain data.
+-- lockstep_worker	logs in to run the jobs.
+-- lockstep_owner	logs in to migrate; owns the schemas and the tables. It
+--			does not inherit, so the policies of lockstep_logic do not
+--			open the tables to it.
+-- lockstep_logic	owns the SECURITY DEFINER functions, and is bound by the
+--			policies for it: a function cannot do more than they say.
+
+\set ON_ERROR_STOP on
+
+begin;
+
+do $$
+declare
+	spec record;
+begin
+	for spec in
+		select * from (values
+			('lockstep',        'login noinherit'),
+			('anon',            'nologin noinherit'),
+			('authenticated',   'nologin noinherit'),
+			('service_role',    'nologin noinherit'),
+			('operator',        'nologin noinherit'),
+			('lockstep_worker', 'login noinherit'),
+			('lockstep_owner',  'login noinherit'),
+			('lockstep_logic',  'nologin noinherit')
+		) as t (name, attributes)
+	loop
+		if not exists (select from pg_roles where rolname = spec.name) then
+			execute format('create role %I', spec.name);
+		end if;
+		execute format('alter role %I %s nosuperuser nocreatedb '
+			'nocreaterole noreplication nobypassrls',
+			spec.name, spec.attributes);
+	end loop;
+end
+$$;
+
+-- lockstep may become exactly these. A membership that somebody added by hand
+-- is taken back, as it would widen what any request can reach.
+do $$
+declare
+	extra name;
+begin
+	for extra in
+		select g.rolname
+		from pg_auth_members m
+		join pg_roles g on g.oid = m.roleid
+		where m.member = 'lockstep'::regrole
+		and g.rolname not in ('anon', 'authenticated', 'service_role')
+	loop
+		execute format('revoke %I from lockstep', extra);
+	end loop;
+end
+$$;
+
+grant anon, authenticated, service_role to lockstep;
+
+-- The owner makes a function and then hands it over.
+grant lockstep_logic to lockstep_owner;
+
+do $$
+begin
+	execute format('grant create on database %I to lockstep_owner',
+		current_database());
+	execute format('grant connect on database %I '
+		'to lockstep, lockstep_worker, lockstep_owner',
+		current_database());
+	execute format('revoke temporary on database %I from public',
+		current_database());
+end
+$$;
+
+revoke create on schema public from public;
+
+-- A database that has auth.uid() already (Supabase's) lets ours use it.
+do $$
+begin
+	if exists (select from pg_namespace where nspname = 'auth'
+			and nspowner <> 'lockstep_owner'::regrole) then
+		grant usage on schema auth to anon, authenticated, service_role,
+			lockstep_owner, lockstep_logic, lockstep_worker;
+	end if;
+end
+$$;
+
+-- Large objects know no row level security and no owner column.
+revoke execute on function
+	lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea)
+from public;
+
+commit;

@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The commands, a row each: name, what it takes, what it does.  A command
+ * gets the settings read and the words that are left; it opens what it needs,
+ * prints, and returns the exit code.
+ */
+#include "command.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth/auth.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metric.h"
+#include "base/text.h"
+#include "config.h"
+#include "contract/contract.h"
+#include "http/http.h"
+#include "serve/serve.h"
+#include "store/store.h"
+#include "tool/tool.h"
+
+#ifndef LOCKSTEP_VERSION
+#define LOCKSTEP_VERSION "0.1.0"
+#endif
+
+enum { EXIT_WELL = 0, EXIT_FOUND = 1, EXIT_TROUBLE = 2 };
+
+/* A command's world: settings, its own flags, the words left, its memory. */
+struct call {
+	struct config config;
+	struct flag *flags;
+	int argc;
+	char **argv;
+	struct arena *arena;
+};
+
+struct command {
+	const char *name;
+	const char *words;	/* "METHOD PATH" */
+	const char *sentence;
+	struct flag flags[8];	/* name NULL ends */
+	bool settings;		/* does --help show the settings? */
+	int words_least, words_most;
+	int (*run)(struct call *call);
+};
+
+static int
+trouble(const char *format, ...) PRINTF_LIKE(1, 2);
+
+static int
+trouble(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	fputs("lockstep: ", stderr);
+	vfprintf(stderr, format, ap);
+	fputc('\n', stderr);
+	va_end(ap);
+	return EXIT_TROUBLE;
+}
+
+static const char *
+flag_value(const struct call *call, const char *name)
+{
+	for (struct flag *f = call->flags; f->name != NULL; f++)
+		if (strcmp(f->name, name) == 0)
+			return f->value;
+	return NULL;
+}
+
+/* The contract, or NULL with its faults on standard error. */
+static struct contract *
+load_contract(const struct call *call)
+{
+	struct contract *contract;
+	struct buf faults;
+
+	buf_init(&faults, 1 << 20);
+	contract = contract_load(call->config.contract, &faults);
+	if (contract == NULL)
+		fprintf(stderr, "%slockstep: the contract in %s has faults\n",
+		    faults.length > 0 ? faults.at : "", call->config.contract);
+	buf_release(&faults);
+	return contract;
+}
+
+static void
+auth_settings(const struct config *c, const struct contract *contract,
+    struct auth_options *ret)
+{
+	const struct contract_about *about = contract_about(contract);
+
+	*ret = (struct auth_options){
+		.secret_file = c->jwt_secret_file,
+		.jwks_file = c->jwks_file,
+		.issuer = c->jwt_issuer,
+		.audience = c->jwt_audience,
+		.leeway_s = c->jwt_leeway_s,
+		.life_max_s = c->jwt_life_max_s,
+		.roles = about->roles,
+		.role_count = about->role_count,
+		.anonymous = about->anonymous,
+		.server_roles = about->server_roles,
+		.server_role_count = about->server_role_count,
+		.server_roles_from_browsers = c->server_roles_from_browsers,
+	};
+}
+
+static struct auth *
+load_auth(const struct auth_options *options)
+{
+	struct auth *auth;
+	struct buf fault;
+
+	buf_init(&fault, 4096);
+	auth = auth_new(options, &fault);
+	if (auth == NULL)
+		trouble("%s", fault.length > 0 ? fault.at : "keys unfit");
+	buf_release(&fault);
+	return auth;
+}
+
+static struct store_options
+store_settings(const struct config *c)
+{
+	return (struct store_options){
+		.database = c->database,
+		.connect_timeout_ms = c->connect_timeout_ms,
+		.statement_timeout_ms = c->statement_timeout_ms,
+		.lock_timeout_ms = c->lock_timeout_ms,
+		.idle_timeout_ms = c->idle_timeout_ms,
+		.reconnect_max_ms = c->reconnect_max_ms,
+		.statements_max = c->statements,
+		.trace_file = c->trace_file,
+	};
+}
+
+static struct front_options
+front_settings(const struct config *c)
+{
+	return (struct front_options){
+		.threads = c->threads,
+		.queue = c->queue,
+		.queue_timeout_ms = c->queue_timeout_ms,
+		.connections_max = c->connections,
+		.body_limit_bytes = c->body_limit_bytes,
+		.reply_limit_bytes = c->reply_limit_bytes,
+		.io_timeout_ms = c->io_timeout_ms,
+		.request_timeout_ms = c->request_timeout_ms,
+		.drain_ms = c->drain_ms,
+	};
+}
+
+/* The digits of socket_mode are octal ones: 660 is 0660. */
+static bool
+octal(unsigned digits, unsigned *ret)
+{
+	char text[16], *end;
+
+	snprintf(text, sizeof(text), "%u", digits);
+	*ret = (unsigned)strtoul(text, &end, 8);
+	return *end == '\0';
+}
+
+static int
+serve_contract(struct call *call, const struct contract *contract)
+{
+	struct auth_options keys;
+	struct serve_options o = {
+		.listen = call->config.listen,
+		.workers = call->config.workers,
+		.front = front_settings(&call->config),
+		.store = store_settings(&call->config),
+		.contract = contract,
+	};
+	struct auth *auth;
+	int status;
+
+	if (!octal(call->config.socket_mode, &o.socket_mode))
+		return trouble("socket_mode must be octal digits, like 660");
+	auth_settings(&call->config, contract, &keys);
+	auth = load_auth(&keys);
+	if (auth == NULL)
+		return EXIT_TROUBLE;
+	o.auth = auth;
+	status = serve_run(&o);
+	auth_free(auth);
+	return status;
+}
+
+static int
+run_serve(struct call *call)
+{
+	struct contract *contract;
+	enum log_level level;
+	int status;
+
+	if (!log_level_of(call->config.log_level, &level))
+		return trouble("log_level must be debug, info, warn or error");
+	if (!log_open(call->config.log_file, level))
+		return trouble("cannot open the log %s: %s",
+		    call->config.log_file, strerror(errno));
+	if (!metric_open(call->config.metric_file))
+		return trouble("cannot map the figures %s: %s",
+		    call->config.metric_file, strerror(errno));
+	contract = load_contract(call);
+	if (contract == NULL)
+		return EXIT_TROUBLE;
+	status = serve_contract(call, contract);
+	contract_free(contract);
+	return status;
+}
+
+static int
+run_migrate(struct call *call)
+{
+	static const struct {
+		const char *word;
+		enum migrate_verb verb;
+	} verbs[] = {
+		{ "up", MIGRATE_UP },
+		{ "status", MIGRATE_STATUS },
+		{ "verify", MIGRATE_VERIFY },
+	};
+	const struct migrate_options o = {
+		.database = call->config.migrate_database,
+		.migrations = call->config.migrations,
+		.policies = call->config.policies,
+		.json = flag_value(call, "json") != NULL,
+	};
+
+	for (size_t i = 0; i < countof(verbs); i++)
+		if (strcmp(call->argv[0], verbs[i].word) == 0)
+			return store_migrate(&o, verbs[i].verb, stdout,
+			    stderr);
+	return trouble("migrate %s: say up, status or verify", call->argv[0]);
+}
+
+/* Prints a token, or why there is none. */
+static int
+print_token(const struct auth *auth, const char *role, const char *subject,
+    unsigned life_s, const char *claims)
+{
+	struct arena *arena = arena_new();
+	struct scope sc;
+	struct buf out;
+	enum problem p;
+
+	scope_init(&sc, arena);
+	buf_init(&out, 16384);
+	p = auth_mint(auth, &sc, role, subject, life_s, claims, &out);
+	if (p == PROBLEM_NONE)
+		puts(out.at);
+	else
+		trouble("no token: %s", sc.cause != NULL ? sc.cause :
+		    problem_kind(p)->sentence);
+	buf_release(&out);
+	arena_free(arena);
+	return p == PROBLEM_NONE ? EXIT_WELL : EXIT_TROUBLE;
+}
+
+static int
+run_token(struct call *call)
+{
+	const char *role = flag_value(call, "role");
+	const char *life = flag_value(call, "life-s");
+	struct auth_options keys;
+	struct contract *contract;
+	struct auth *auth;
+	int64_t life_s = 3600;
+	int status = EXIT_TROUBLE;
+
+	if (role == NULL)
+		return trouble("token needs --role; the contract's api.json "
+		    "lists them");
+	if (life != NULL && (!text_to_int(life, strlen(life), &life_s) ||
+	    life_s < 1 || life_s > 31536000))
+		return trouble("--life-s must be from 1 to 31536000");
+	contract = load_contract(call);
+	if (contract == NULL)
+		return EXIT_TROUBLE;
+	auth_settings(&call->config, contract, &keys);
+	auth = load_auth(&keys);
+	if (auth != NULL)
+		status = print_token(auth, role, flag_value(call, "sub"),
+		    (unsigned)life_s, flag_value(call, "claims"));
+	auth_free(auth);
+	contract_free(contract);
+	return status;
+}
+
+static int
+run_routes(struct call *call)
+{
+	struct contract *contract = load_contract(call);
+
+	if (contract == NULL)
+		return EXIT_TROUBLE;
+	tool_routes(contract, flag_value(call, "json") != NULL, stdout);
+	contract_free(contract);
+	return EXIT_WELL;
+}
+
+/* Reads --body's file, "-" for standard input, whole. */
+static bool
+read_body(const char *path, struct buf *body)
+{
+	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	char piece[8192];
+	size_t n;
+
+	if (file == NULL) {
+		trouble("cannot read %s: %s", path, strerror(errno));
+		return false;
+	}
+	while ((n = fread(piece, 1, sizeof(piece), file)) > 0)
+		buf_add(body, piece, n);
+	if (file != stdin)
+		fclose(file);
+	if (body->failed)
+		trouble("%s is larger than body_limit_bytes", path);
+	return !body->failed;
+}
+
+/*
+ * The walk of explain beyond the route: a token is made for --role, so that
+ * caller and input come the way they always come.
+ */
+static enum problem
+explain_walk(struct call *call, const struct contract *contract,
+    struct scope *sc, const struct match *match, struct request *rq)
+{
+	const char *role = flag_value(call, "role");
+	struct auth_options keys;
+	const struct caller *caller;
+	const struct input *input;
+	struct auth *auth;
+	struct buf token;
+	enum problem p = PROBLEM_NONE;
+
+	auth_settings(&call->config, contract, &keys);
+	auth = load_auth(&keys);
+	if (auth == NULL)
+		exit(EXIT_TROUBLE);
+	buf_init(&token, 16384);
+	buf_string(&token, "Bearer ");
+	if (role != NULL) {
+		p = auth_mint(auth, sc, role, flag_value(call, "sub"), 60,
+		    NULL, &token);
+		rq->authorization = token.at;
+	}
+	if (p == PROBLEM_NONE)
+		p = auth_identify(auth, sc, rq, &caller);
+	if (p == PROBLEM_NONE)
+		p = contract_accept(contract, sc, match, rq, caller, &input);
+	buf_release(&token);
+	auth_free(auth);
+	return p;
+}
+
+static int
+explain_request(struct call *call, const struct contract *contract,
+    struct scope *sc, const struct buf *body)
+{
+	struct request rq;
+	struct match match;
+	char *params[8] = {
+		arena_format(call->arena, "REQUEST_METHOD=%s", call->argv[0]),
+		arena_format(call->arena, "REQUEST_URI=%s", call->argv[1]),
+		arena_string(call->arena, "REMOTE_ADDR=127.0.0.1"),
+		NULL, NULL,
+	};
+	enum problem p;
+
+	if (flag_value(call, "body") != NULL) {
+		params[3] = arena_string(call->arena,
+		    "CONTENT_TYPE=application/json");
+	}
+	p = http_parse(sc, params, body->length > 0 ? body->at : "",
+	    body->length, &rq);
+	if (p == PROBLEM_NONE)
+		p = contract_route(contract, sc, &rq, &match);
+	if (p == PROBLEM_NONE) {
+		tool_explain(contract, &match, stdout);
+		if (flag_value(call, "role") == NULL &&
+		    flag_value(call, "body") == NULL)
+			return EXIT_WELL;
+		p = explain_walk(call, contract, sc, &match, &rq);
+	}
+	if (p == PROBLEM_NONE) {
+		puts("verdict   the request is accepted and would run");
+		return EXIT_WELL;
+	}
+	fputs("verdict   ", stdout);
+	tool_problem(p, sc, stdout);
+	return EXIT_FOUND;
+}
+
+static int
+run_explain(struct call *call)
+{
+	const char *path = flag_value(call, "body");
+	struct contract *contract = load_contract(call);
+	struct scope sc;
+	struct buf body;
+	int status = EXIT_TROUBLE;
+
+	if (contract == NULL)
+		return EXIT_TROUBLE;
+	scope_init(&sc, call->arena);
+	buf_init(&body, call->config.body_limit_bytes);
+	if (path == NULL || read_body(path, &body))
+		status = explain_request(call, contract, &sc, &body);
+	arena_reset(call->arena);
+	buf_release(&body);
+	contract_free(contract);
+	return status;
+}
+
+static int
+run_config(struct call *call)
+{
+	(void)call;
+	config_sample(stdout);
+	return EXIT_WELL;
+}
+
+static int
+run_version(struct call *call)
+{
+	(void)call;
+	puts("lockstep " LOCKSTEP_VERSION);
+	return EXIT_WELL;
+}
+
+static struct command commands[] = {
+	{ "serve", "", "Serve the contract to nginx.", { { 0 } }, true, 0, 0,
+	    run_serve },
+	{ "migrate", "up|status|verify",
+	    "Bring the database's schema and policies up to date, or compare.",
+	    { { "json", NULL, "Print status as JSON.", NULL } }, true, 1, 1,
+	    run_migrate },
+	{ "token", "", "Make a development token (HS256).",
+	    { { "role", "ROLE", "The role that the token names.", NULL },
+	      { "sub", "SUB", "The subject, usually the user's id.", NULL },
+	      { "life-s", "SECONDS", "Seconds until it expires (3600).", NULL },
+	      { "claims", "JSON", "A JSON object of further claims.", NULL } },
+	    true, 0, 0, run_token },
+	{ "routes", "", "List the contract's routes.",
+	    { { "json", NULL, "Print them as JSON.", NULL } }, false, 0, 0,
+	    run_routes },
+	{ "explain", "METHOD PATH",
+	    "Tell what would happen to a request, step by step.",
+	    { { "role", "ROLE", "Judge it as a caller of this role.", NULL },
+	      { "sub", "SUB", "The caller's subject.", NULL },
+	      { "body", "FILE", "Judge this body; - is standard input.",
+		NULL } },
+	    false, 2, 2, run_explain },
+	{ "config", "", "Print a sample lockstep.conf with every setting.",
+	    { { 0 } }, false, 0, 0, run_config },
+	{ "version", "", "Print the version.", { { 0 } }, false, 0, 0,
+	    run_version },
+};
+
+static void
+print_usage(FILE *out)
+{
+	fputs("Usage: lockstep COMMAND [FLAG]...\n\n", out);
+	for (size_t i = 0; i < countof(commands); i++)
+		fprintf(out, "  %-8s  %s\n", commands[i].name,
+		    commands[i].sentence);
+	fputs("\nlockstep COMMAND --help tells more, and so does the manual "
+	    "page lockstep(1).\n", out);
+}
+
+static void
+print_help(const struct command *c)
+{
+	printf("Usage: lockstep %s%s%s [FLAG]...\n\n%s\n\nFlags:\n", c->name,
+	    c->words[0] != '\0' ? " " : "", c->words, c->sentence);
+	for (const struct flag *f = c->flags; f->name != NULL; f++)
+		printf("  --%s%s%s\n        %s\n", f->name,
+		    f->value_name != NULL ? " " : "",
+		    f->value_name != NULL ? f->value_name : "", f->sentence);
+	fputs("  --config FILE\n        Settings file; else LOCKSTEP_CONFIG, "
+	    "else lockstep.conf here.\n  --help\n        This text.\n",
+	    stdout);
+	if (c->settings) {
+		putchar('\n');
+		config_help(stdout);
+	}
+}
+
+static size_t
+flag_count(const struct command *c)
+{
+	size_t n = 0;
+
+	while (n < countof(c->flags) && c->flags[n].name != NULL)
+		n++;
+	return n;
+}
+
+static int
+run_read(struct command *c, struct call *call)
+{
+	struct buf fault;
+	bool help = false, ok;
+
+	buf_init(&fault, 4096);
+	ok = config_read(&call->config, call->arena, &call->argc, call->argv,
+	    c->flags, flag_count(c), &help, &fault);
+	if (!ok)
+		trouble("%s", fault.length > 0 ? fault.at : "bad settings");
+	buf_release(&fault);
+	if (!ok)
+		return EXIT_TROUBLE;
+	if (help) {
+		print_help(c);
+		return EXIT_WELL;
+	}
+	if (call->argc < c->words_least || call->argc > c->words_most)
+		return trouble("%s takes %s; see lockstep %s --help", c->name,
+		    c->words[0] != '\0' ? c->words : "flags only", c->name);
+	return c->run(call);
+}
+
+int
+command_run(int argc, char **argv)
+{
+	struct call call = { .argc = argc - 2, .argv = argv + 2 };
+	int status;
+
+	if (argc < 2) {
+		print_usage(stderr);
+		return EXIT_TROUBLE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
+		print_usage(stdout);
+		return EXIT_WELL;
+	}
+	if (strcmp(argv[1], "--version") == 0)
+		return run_version(&call);
+	for (size_t i = 0; i < countof(commands); i++) {
+		if (strcmp(argv[1], commands[i].name) != 0)
+			continue;
+		call.flags = commands[i].flags;
+		call.arena = arena_new();
+		status = run_read(&commands[i], &call);
+		arena_free(call.arena);
+		return status;
+	}
+	return trouble("there is no command %s; see lockstep --help", argv[1]);
+}

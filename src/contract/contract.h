@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CONTRACT_CONTRACT_H
+#define CONTRACT_CONTRACT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "auth/auth.h"
+#include "base/attribute.h"
+#include "base/buf.h"
+#include "base/problem.h"
+#include "base/scope.h"
+#include "http/http.h"
+
+/*
+ * Files -> contract; request + caller -> input.  A contract is compiled once
+ * and const afterwards; everything below hangs on it and lives as long.
+ */
+struct contract;
+
+/*
+ * Reads and compiles the contract below a directory.  NULL when it has faults:
+ * all of them are then added to faults, one a line, "file:line:column: text"
+ * (file relative to the directory).
+ */
+struct contract *contract_load(const char *directory, struct buf *faults)
+    MUST_CHECK;
+void contract_free(struct contract *contract);
+
+/* What api.json says. */
+struct contract_about {
+	const char *title, *version;
+	const char *base;		/* "/api" */
+	const char *const *roles;
+	size_t role_count;
+	const char *anonymous;		/* or NULL */
+	const char *const *server_roles;
+	size_t server_role_count;
+};
+const struct contract_about *contract_about(const struct contract *contract);
+
+enum verb {
+	VERB_LIST, VERB_READ, VERB_CREATE, VERB_UPDATE, VERB_DELETE, VERB_CALL
+};
+
+/* JSON types of a schema's `type`, as bits. */
+enum type_bit {
+	TYPE_NULL = 1, TYPE_BOOLEAN = 2, TYPE_INTEGER = 4, TYPE_NUMBER = 8,
+	TYPE_STRING = 16, TYPE_ARRAY = 32, TYPE_OBJECT = 64
+};
+
+/* Compiled schema; private to contract/. */
+struct schema;
+
+/* A property of a resource's schema = a column of its table. */
+struct field {
+	const char *name;
+	const char *name_json;	/* quoted for JSON, with the colon: "\"id\":" */
+	const char *name_sql;	/* quoted for SQL: "\"id\"" */
+	unsigned types;		/* type_bit; 0 = any */
+	const char *format;	/* or NULL */
+	bool read_only, write_only, create_only;
+	bool filterable, sortable;	/* by the list operation */
+	bool enumerated;		/* has an enum */
+	const struct schema *schema;	/* NULL: text of 1..255 characters */
+};
+
+/* A name of the database, quoted for SQL: "\"app\".\"letters\"". */
+struct relation {
+	const char *schema_name;	/* app */
+	const char *name;		/* letters */
+	const char *sql;		/* quoted */
+};
+
+/* An error of the contract's own: SQLSTATE or constraint -> what is told. */
+struct declared {
+	const char *key;		/* "LS001" or "letters_title_key" */
+	const char *code;
+	int status;
+	const char *message;
+	const char *const *path;	/* member names of the issue */
+	size_t path_length;
+};
+
+struct resource {
+	const char *name;		/* letters */
+	const char *path;		/* /letters */
+	const char *schema_file;	/* schemas/letter.json */
+	struct relation table;		/* name NULL when there is none */
+	const struct field *key;	/* NULL when there is no table */
+	const struct field *fields;	/* in the schema's order */
+	size_t field_count;
+	const struct declared *constraints;
+	size_t constraint_count;
+};
+
+struct sort {
+	const struct field *field;
+	bool descending;
+};
+
+struct operation {
+	unsigned number;		/* 0.. over the whole contract */
+	const char *name;		/* letters.list */
+	const char *summary;		/* or NULL */
+	const struct resource *resource;
+	enum verb verb;
+	enum method method;
+	const char *pattern;		/* /letters/{id}, without the base */
+	const char *const *roles;
+	size_t role_count;
+	struct relation function;	/* VERB_CALL */
+	const char *body_file, *query_file, *returns_file;	/* or NULL */
+	const struct schema *body;	/* judged; NULL = none is taken */
+	const struct field *arguments;	/* VERB_CALL: all that may be given */
+	size_t argument_count;
+	const struct field *returns;	/* VERB_CALL: columns that may leave */
+	size_t return_count;		/* 0 with returns_file: any json */
+	bool returns_array;
+	int status;			/* of success */
+	const struct declared *errors;
+	size_t error_count;
+	unsigned limit_default, limit_max;	/* VERB_LIST */
+	const struct sort *order;	/* VERB_LIST: default, key last */
+	size_t order_count;
+};
+
+/* All operations, in the order of files and members. */
+const struct operation *contract_operations(const struct contract *contract,
+    size_t *ret_count);
+const struct resource *contract_resources(const struct contract *contract,
+    size_t *ret_count);
+
+/* An operation that a request met, with its path parameters. */
+struct match {
+	const struct operation *operation;
+	const char *name[HTTP_SEGMENTS_MAX];	/* of the parameters */
+	const char *value[HTTP_SEGMENTS_MAX];
+	size_t count;
+};
+
+/*
+ * Finds the operation of a request.  Literal segments go before parameters.
+ * PROBLEM_NOT_FOUND; PROBLEM_METHOD_NOT_ALLOWED with the scope's `allow` set.
+ */
+enum problem contract_route(const struct contract *contract, struct scope *sc,
+    const struct request *rq, struct match *ret) MUST_CHECK;
+
+/*
+ * What an operation is to do, judged.  Opaque: only contract_accept() makes
+ * one, in the scope's arena.
+ */
+struct input;
+
+/*
+ * Judges a request: may the caller's role do this (PROBLEM_TOKEN_MISSING for
+ * an anonymous caller, else PROBLEM_FORBIDDEN), is the reply's media type
+ * accepted (PROBLEM_NOT_ACCEPTABLE), is the body's right
+ * (PROBLEM_UNSUPPORTED_MEDIA_TYPE), is it JSON (PROBLEM_MALFORMED_JSON with
+ * the place), do path, query and body satisfy the schemas
+ * (PROBLEM_VALIDATION_FAILED, PROBLEM_INVALID_QUERY, PROBLEM_INVALID_CURSOR,
+ * all with issues).  A body where none is taken: PROBLEM_VALIDATION_FAILED.
+ */
+enum problem contract_accept(const struct contract *contract,
+    struct scope *sc, const struct match *match, const struct request *rq,
+    const struct caller *caller, const struct input **ret) MUST_CHECK;
+
+/* A judged value for a column or argument; text NULL is SQL's NULL. */
+struct value {
+	const struct field *field;
+	const char *text;	/* NUL-terminated; no NUL inside */
+};
+
+enum compare {
+	COMPARE_EQ, COMPARE_NEQ, COMPARE_GT, COMPARE_GTE, COMPARE_LT,
+	COMPARE_LTE, COMPARE_LIKE, COMPARE_ILIKE, COMPARE_IN, COMPARE_IS_NULL,
+	COMPARE_IS_TRUE, COMPARE_IS_FALSE, COMPARE_IS_NOT_NULL
+};
+
+/* One condition of a list: [not] field compare value(s). */
+struct term {
+	const struct field *field;
+	enum compare compare;
+	bool negated;
+	const char *const *values;	/* one, or several for COMPARE_IN */
+	size_t value_count;		/* 0 for COMPARE_IS_* */
+};
+
+/* What store/ reads of an input.  Pointers live as long as the scope. */
+struct plan {
+	const struct operation *operation;
+	struct value key;		/* VERB_READ, _UPDATE, _DELETE */
+	const struct value *values;	/* columns, or arguments of a call */
+	size_t value_count;
+	const struct term *terms;	/* VERB_LIST */
+	size_t term_count;
+	const struct sort *order;	/* with the key as the last */
+	size_t order_count;
+	const struct field *const *select;	/* what is returned */
+	size_t select_count;
+	unsigned limit;
+	const char *const *after;	/* order_count values, NULL = start; a
+					 * value may be NULL */
+};
+const struct plan *input_plan(const struct input *input);
+
+/*
+ * The opaque cursor that continues a list after a row: `values` are the texts
+ * of the order's columns in that row (NULL for SQL's NULL).  In the arena.
+ * contract_accept() reads it back, bound to resource and order.
+ */
+const char *contract_cursor(struct scope *sc, const struct plan *plan,
+    const char *const *values);
+
+/*
+ * Looks an SQLSTATE of an operation, or a constraint of its resource, up in
+ * the contract.  NULL when it names none.
+ */
+const struct declared *contract_error(const struct operation *operation,
+    const char *sqlstate);
+const struct declared *contract_constraint(const struct operation *operation,
+    const char *constraint);
+
+/* Writes the compiled plan of a contract as text, for golden tests. */
+void contract_describe(const struct contract *contract, struct buf *out);
+
+#endif

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CONTRACT_INTERNAL_H
+#define CONTRACT_INTERNAL_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/scope.h"
+#include "contract/contract.h"
+#include "contract/schema.h"
+
+/*
+ * What the files of contract/ share: the compiled contract, what its loading
+ * needs, and the pieces of judging a request.
+ */
+enum {
+	CONTRACT_LIMIT_DEFAULT = 20,	/* lists, when nothing is said */
+	CONTRACT_LIMIT_MAX = 100,
+	CONTRACT_LIMIT_HIGHEST = 1000,	/* that a contract may say */
+	CONTRACT_NAME_MAX = 63,		/* bytes of a name in Postgres */
+	LIST_TERMS_MAX = 32,		/* filters of a request */
+	LIST_IN_MAX = 100,		/* values of in.() */
+	LIST_LIKE_MAX = 256,		/* bytes of a like pattern */
+	LIST_ORDER_MAX = 4,		/* fields of an order, the key aside */
+	CURSOR_TEXT_MAX = 255,		/* characters of a sort field */
+	CURSOR_VALUE_MAX = 4 * CURSOR_TEXT_MAX,	/* and its bytes */
+	CURSOR_MAX = 6144,		/* characters of a cursor */
+};
+
+/* A path below the base, cut at its slashes. */
+struct segment {
+	const char *text;	/* literal, or the parameter's name */
+	bool parameter;
+};
+struct course {
+	struct segment segment[HTTP_SEGMENTS_MAX];
+	size_t count;
+};
+
+/* A parameter of a pattern, in the pattern's order. */
+struct slot {
+	const char *name;
+	size_t segment;		/* its number in the pattern */
+	const struct field *field;
+};
+
+/*
+ * What accepting a request needs of an operation beside its public half; the
+ * array of them runs parallel to the operations.
+ */
+struct intake {
+	struct course course;
+	struct slot path[HTTP_SEGMENTS_MAX];
+	size_t path_count;
+	size_t sent_first;	/* arguments before are path parameters, from
+				 * here on members of the body or query */
+	const bool *required;	/* of the arguments; for query parameters */
+	const struct field *const *returned;
+	size_t returned_count;
+};
+
+/* A node of the routing trie: one segment of the patterns. */
+struct node {
+	const char *literal;		/* NULL for a parameter */
+	struct node **children;		/* literals, sorted */
+	size_t child_count;
+	struct node *parameter;		/* or NULL */
+	const struct operation *by_method[METHOD_COUNT];
+};
+
+struct contract {
+	struct arena *arena;		/* owns all but the schemas */
+	struct schema_set *schemas;
+	struct contract_about about;
+	struct course base;
+	unsigned limit_default, limit_max;
+	struct resource *resources;
+	size_t resource_count;
+	struct operation *operations;
+	struct intake *intakes;
+	size_t operation_count;
+	struct node *routes;
+};
+
+/* ---- loading: source.c ---- */
+
+/* A file of the contract, read and placed. */
+struct source {
+	const char *file;		/* relative to the directory */
+	struct json_object *root;
+	struct json_places *places;
+};
+
+/* An object of a file, where it begins, and how reports introduce it. */
+struct at {
+	const struct source *source;
+	struct json_object *object;
+	size_t line, column;
+	const char *what;		/* `operation "list": `, or "" */
+};
+
+/* One loading.  What stays goes into the contract's arena. */
+struct loader {
+	struct contract *contract;
+	struct arena *arena;		/* the contract's */
+	struct arena *scratch;		/* dropped after loading */
+	const char *directory;
+	bool roles_known;		/* api.json could be read */
+	struct buf faults;		/* lines, unsorted */
+};
+
+/* Kinds of members, and the tables that objects are held against. */
+enum kind { KIND_TEXT, KIND_NUMBER, KIND_OBJECT, KIND_TEXTS };
+struct member {
+	const char *name;
+	enum kind kind;
+	bool required;
+};
+
+/*
+ * Reads a file of the contract whose top must be an object.  false when it
+ * cannot be; why is reported.
+ */
+bool source_read(struct loader *ld, const char *file, struct at *ret)
+    MUST_CHECK;
+
+/* Is there such a file below the contract's directory? */
+bool source_exists(const struct loader *ld, const char *file);
+
+/*
+ * Report a fault: at a place of a file; at the value, or name, of a member; at
+ * an item of a member that is a list; at the object itself.
+ */
+void fault_place(struct loader *ld, const char *file, size_t line,
+    size_t column, const char *format, ...) PRINTF_LIKE(5, 6);
+void fault_value(struct loader *ld, const struct at *at, const char *name,
+    const char *format, ...) PRINTF_LIKE(4, 5);
+void fault_name(struct loader *ld, const struct at *at, const char *name,
+    const char *format, ...) PRINTF_LIKE(4, 5);
+void fault_item(struct loader *ld, const struct at *at, const char *name,
+    size_t index, const char *format, ...) PRINTF_LIKE(5, 6);
+
+/* Adds all faults to `out`: by file and place, each once. */
+void faults_sorted(struct loader *ld, struct buf *out);
+
+/*
+ * `; did you mean "filter"?` when a known word is near, else
+ * `; known are a, b`.  In the scratch arena.
+ */
+const char *hint(struct loader *ld, const char *word,
+    const char *const *known, size_t count);
+
+/*
+ * Holds an object against its table: unknown members, missing ones, wrong
+ * shapes, empty texts, repeated items.
+ */
+void members_check(struct loader *ld, const struct at *at,
+    const struct member *table, size_t count);
+
+/*
+ * Members of the right shape; NULL, false and 0 items when they are absent or
+ * were reported.  Texts are copied into the contract's arena.
+ */
+const char *member_text(struct loader *ld, const struct at *at,
+    const char *name);
+bool member_number(const struct at *at, const char *name, int64_t *ret);
+bool member_object(struct loader *ld, const struct at *at, const char *name,
+    const char *what, struct at *ret);
+const char *const *member_texts(struct loader *ld, const struct at *at,
+    const char *name, size_t *ret_count);
+
+/* Room for one more element after `count`, in the contract's arena. */
+void *grown(struct loader *ld, void *array, size_t count, size_t size);
+
+/* ---- loading: resource.c, operation.c ---- */
+
+/* A resource while it is read: its fields can still change. */
+struct draft {
+	struct at at;
+	struct resource *resource;
+	struct field *fields;
+	size_t field_count;
+	const struct field *const *returned;
+	size_t returned_count;
+	bool sound;		/* the schema could be compiled */
+	const char *path;	/* with the key's parameter */
+};
+
+/* Reads resources/X.json into the contract. */
+void resource_load(struct loader *ld, const char *file);
+
+/* Reads one member of "operations". */
+void operation_load(struct loader *ld, struct draft *draft, const char *name);
+
+/* Reads "errors" or "constraints". */
+struct declaration {
+	const char *member;
+	int status;		/* default, 0 = must be given */
+	bool (*key_ok)(const char *key);
+	const char *key_hint;
+};
+const struct declared *declared_load(struct loader *ld, const struct at *at,
+    const struct declaration *kind, const struct draft *draft,
+    size_t *ret_count);
+
+/* Reads "limit" over the given defaults. */
+void limit_load(struct loader *ld, const struct at *at, unsigned *ret_default,
+    unsigned *ret_max);
+
+/* Reads "schema.name" of a member into a relation. */
+struct relation relation_load(struct loader *ld, const struct at *at,
+    const char *member, const char *example);
+
+/*
+ * Compiles a file that a member names; NULL when it cannot be (reported).
+ */
+const struct schema *file_load(struct loader *ld, const struct at *at,
+    const char *member, enum variant variant, const char **ret_file);
+
+/*
+ * The properties of an object schema as fields, without the writeOnly ones
+ * when `returned`.  Names that cannot be columns are reported.
+ */
+struct field *fields_load(struct loader *ld, const struct schema *schema,
+    const char *file, bool returned, const bool **ret_required,
+    size_t *ret_count);
+
+/* A field made of a name alone, judged as 1 to 255 characters. */
+struct field field_plain(struct loader *ld, const char *name);
+
+/* [A-Za-z_][A-Za-z0-9_]*, [a-z][a-z0-9_]*; at most 63 bytes. */
+bool name_is_column(const char *s);
+bool name_is_word(const char *s);
+
+/* The field of that name, or NULL. */
+const struct field *field_find(const struct field *fields, size_t count,
+    const char *name, size_t length);
+
+/* Does the field hold a text, number or boolean, never an array or object? */
+bool field_is_scalar(const struct field *field);
+
+/* Adds "," separated quoted names; for reports. */
+const char *const *field_names(struct loader *ld, const struct field *fields,
+    size_t count);
+
+/* ---- route.c ---- */
+
+/*
+ * Cuts a path.  NULL, or what is wrong with it.  Parameters are allowed when
+ * `parameters` is set.
+ */
+const char *course_read(struct arena *arena, const char *path,
+    bool parameters, struct course *ret);
+
+/* May both meet the same request, with neither the more exact one? */
+bool course_clash(const struct course *a, const struct course *b);
+
+/* Makes the trie of all operations. */
+void routes_build(struct contract *contract);
+
+/* ---- judging: accept.c, list.c, cursor.c ---- */
+
+/*
+ * Judges a text by a field's schema.  On success *ret is the text as Postgres
+ * reads it.
+ */
+bool field_judge(struct scope *sc, const struct place *at,
+    const struct field *field, const char *text, const char **ret) MUST_CHECK;
+
+/* The place of a member or parameter at the top. */
+struct place place_of(const char *name);
+
+/* Reads a list's query string into the plan. */
+enum problem list_read(struct scope *sc, const struct intake *intake,
+    const struct request *rq, struct plan *plan) MUST_CHECK;
+
+/* The order as text, "created_at.desc,id.asc": what a cursor is bound to. */
+const char *order_text(struct arena *arena, const struct sort *order,
+    size_t count);
+
+/* Reads a cursor back.  false when it is not one of this list. */
+bool cursor_read(struct scope *sc, const struct plan *plan, const char *text,
+    const char *const **ret_after) MUST_CHECK;
+
+#endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CONTRACT_PROGRAM_H
+#define CONTRACT_PROGRAM_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/scope.h"
+#include "contract/document.h"
+#include "contract/format.h"
+#include "contract/names.h"
+#include "contract/pattern.h"
+#include "contract/schema.h"
+#include "contract/value.h"
+
+/*
+ * The instruction set: what compile.c makes, link.c completes and judge.c
+ * runs.  Private to contract/.
+ *
+ * A schema is a struct with what it asks of each type, NULL where it asks
+ * nothing, and its in-place applicators.  All is const once schema_compile()
+ * has returned.  What an issue will say is made here as well: `params` are
+ * ready JSON texts, always PARAMS_MAX of them, the unused with the name NULL.
+ */
+enum {
+	PARAMS_MAX = 3,
+	NAMES_MAX = 1024,		/* different names of an object schema */
+	SEEN_WORDS = NAMES_MAX / 64,
+};
+
+/* enum, or const. */
+struct choice {
+	struct names strings;
+	struct json_object *const *others;	/* what is not a string */
+	size_t other_count;
+	enum rule rule;
+	const struct issue_param *params;
+};
+
+/* minLength and maxLength, minItems and maxItems, ... */
+struct span {
+	size_t least, most;		/* 0, SIZE_MAX */
+	enum rule least_rule, most_rule;
+	const struct issue_param *least_params, *most_params;
+};
+
+struct string_rules {
+	struct span length;		/* in code points */
+	const struct schema_pattern *pattern;
+	const struct issue_param *pattern_params;
+	const struct format *format;
+	const struct issue_param *format_params;
+};
+
+struct bound {
+	enum rule rule;
+	struct number number;
+	const struct issue_param *params;
+};
+
+struct number_rules {
+	struct bound bounds[4];
+	size_t bound_count;
+	struct number divisor;		/* digits 0 = none */
+	const struct issue_param *divisor_params;
+};
+
+struct array_rules {
+	struct span length;
+	const struct schema *const *prefix;
+	size_t prefix_count;
+	const struct schema *items;	/* after the prefix; NULL = any */
+	bool unique;
+};
+
+/* dependentRequired: when member `with` is there, so must the others be. */
+struct dependency {
+	size_t with;
+	const size_t *required;
+	size_t required_count;
+	const struct issue_param *params;
+};
+
+/*
+ * The names of an object schema are numbered: those of `properties`, in their
+ * order, then those that only `required` or `dependentRequired` name.
+ */
+struct object_rules {
+	struct names names;
+	const struct schema *const *members;	/* NULL: no property */
+	size_t words;			/* of the masks */
+	uint64_t required[SEEN_WORDS];
+	bool closed;			/* other members are refused */
+	const struct schema *additional;	/* NULL = any */
+	const struct schema *name_schema;	/* propertyNames, or NULL */
+	const struct dependency *dependencies;
+	size_t dependency_count;
+	struct span size;
+};
+
+/*
+ * A union whose branches are told apart by one member: each requires an object
+ * with that member, a const or enum of strings, none in two branches.
+ */
+struct discriminator {
+	struct text member;
+	struct names values;
+	const size_t *branches;		/* by the value's number */
+	const struct issue_param *params;
+};
+
+enum applicator_kind { APPLY_ALL, APPLY_ANY, APPLY_ONE, APPLY_NOT, APPLY_IF };
+
+/* An in-place applicator: what it applies goes to the same value. */
+struct applicator {
+	enum applicator_kind kind;
+	const struct schema *const *schemas;	/* APPLY_IF: if, then, else */
+	size_t count;
+	const struct discriminator *discriminator;	/* or NULL */
+};
+
+/* A property, as load.c asks for it. */
+struct property {
+	const char *name;
+	size_t line, column;
+	bool read_only, write_only, create_only;
+	bool required;
+	const struct schema *schema;
+};
+
+struct schema {
+	unsigned types;			/* type_bit; 0 = any */
+	bool idle;			/* everything is valid */
+	bool never;			/* nothing is: the schema false */
+	const struct issue_param *type_params;
+	const struct choice *enumeration, *constant;
+	const struct string_rules *string;
+	const struct number_rules *number;
+	const struct array_rules *array;
+	const struct object_rules *object;
+	const struct applicator *applicators;
+	size_t applicator_count;
+
+	/* What is known of it beside its rules. */
+	enum variant variant;
+	struct json_object *source;
+	struct spot spot;
+	const struct schema *reference;	/* by $ref, or NULL */
+	struct spot reference_spot;
+	bool read_only, write_only, create_only;
+	const struct property *properties;
+	size_t property_count;
+	unsigned known_types;		/* with those of what it refers to */
+	const char *known_format;
+
+	/* While compiling. */
+	struct schema *next;		/* made before this one */
+	struct schema *chain;		/* of the same bucket */
+	unsigned state;			/* of the search for cycles */
+};
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SERVE_INTERNAL_H
+#define SERVE_INTERNAL_H
+
+#include "serve/serve.h"
+
+/* The stages whose time is told in Server-Timing and in the log. */
+enum stage {
+	STAGE_ROUTE, STAGE_IDENTIFY, STAGE_ACCEPT, STAGE_RUN, STAGE_COUNT
+};
+extern const char *const stage_name[STAGE_COUNT];
+
+/*
+ * What is known of a request on its way, for the log and the envelope alone;
+ * no stage reads what a later one wrote.
+ */
+struct visit {
+	const struct serve_options *options;
+	struct match match;		/* operation NULL = not routed */
+	const struct caller *caller;	/* NULL = not identified */
+	const struct input *input;	/* NULL = not accepted */
+	struct outcome outcome;
+	uint64_t stage_ns[STAGE_COUNT];
+	uint64_t marked_ns;
+};
+
+/*
+ * Walks the corridor and answers; the calls of front_options.  `context` is
+ * the serve_options, `state` the thread's store.
+ */
+void serve_request(void *context, void *state, struct scope *sc,
+    const struct request *rq, enum problem parsed, struct reply *rp);
+void serve_overload(void *context, struct scope *sc, const struct request *rq,
+    struct reply *rp);
+
+/* Writes the envelope of a success into the reply: status, headers, body. */
+void envelope_success(const struct visit *visit, struct scope *sc,
+    const struct request *rq, struct reply *rp);
+
+/*
+ * Writes the envelope of a problem: the normalized one, or RFC 9457's when
+ * the request accepts application/problem+json.  Status, code and sentence
+ * come from problem.def or what the contract declared; issues from the scope.
+ */
+void envelope_problem(enum problem p, struct scope *sc,
+    const struct request *rq, struct reply *rp);
+
+/*
+ * Answers the host's own door: /healthz (the process is there), /readyz (the
+ * database is, too), /metrics.  false when the path is none of them.
+ */
+bool health_answer(struct scope *sc, struct store *store,
+    const struct request *rq, struct reply *rp);
+
+#endif

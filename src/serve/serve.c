@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The corridor on one page: route, identify, accept, run, envelope.  Each
+ * stage takes the values of the ones before, const, and makes one new value;
+ * the first problem ends the walk, and one place turns it into an answer, a
+ * line in the log and figures.
+ */
+#include "serve/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metric.h"
+
+const char *const stage_name[STAGE_COUNT] = {
+	[STAGE_ROUTE] = "route",
+	[STAGE_IDENTIFY] = "identify",
+	[STAGE_ACCEPT] = "accept",
+	[STAGE_RUN] = "run",
+};
+
+/* The stage has ended: its time is what passed since the one before. */
+static enum problem
+mark(struct visit *visit, enum stage stage, enum problem p)
+{
+	uint64_t now = clock_now_ns();
+
+	visit->stage_ns[stage] = now - visit->marked_ns;
+	visit->marked_ns = now;
+	return p;
+}
+
+static enum problem
+walk(struct visit *visit, struct scope *sc, struct store *store,
+    const struct request *rq)
+{
+	const struct serve_options *o = visit->options;
+	enum problem p;
+
+	p = contract_route(o->contract, sc, rq, &visit->match);
+	if (mark(visit, STAGE_ROUTE, p) != PROBLEM_NONE)
+		return p;
+	p = auth_identify(o->auth, sc, rq, &visit->caller);
+	if (mark(visit, STAGE_IDENTIFY, p) != PROBLEM_NONE)
+		return p;
+	p = contract_accept(o->contract, sc, &visit->match, rq, visit->caller,
+	    &visit->input);
+	if (mark(visit, STAGE_ACCEPT, p) != PROBLEM_NONE)
+		return p;
+	p = store_run(sc, store, visit->caller, visit->input,
+	    &visit->outcome);
+	return mark(visit, STAGE_RUN, p);
+}
+
+/* Server-Timing (W3C): the stages in milliseconds. */
+static void
+tell_timing(const struct visit *visit, struct reply *rp)
+{
+	const uint64_t *ns = visit->stage_ns;
+
+	reply_header(rp, "Server-Timing",
+	    "route;dur=%.3f, identify;dur=%.3f, accept;dur=%.3f, run;dur=%.3f",
+	    (double)ns[STAGE_ROUTE] / 1e6, (double)ns[STAGE_IDENTIFY] / 1e6,
+	    (double)ns[STAGE_ACCEPT] / 1e6, (double)ns[STAGE_RUN] / 1e6);
+}
+
+static const char *
+code_of(enum problem p, const struct scope *sc)
+{
+	if (p == PROBLEM_NONE)
+		return NULL;
+	if (p == PROBLEM_DECLARED)
+		return sc->declared_code;
+	return problem_kind(p)->code;
+}
+
+static void
+count(const struct visit *visit, const struct request *rq, enum problem p,
+    const struct scope *sc, int status, uint64_t ns)
+{
+	const struct operation *op = visit->match.operation;
+	char labels[160];
+
+	snprintf(labels, sizeof(labels),
+	    "method=\"%s\",route=\"%s\",status=\"%d\"",
+	    method_name(rq->method), op != NULL ? op->pattern : "none", status);
+	metric_add("lockstep_requests_total", labels, 1);
+	snprintf(labels, sizeof(labels), "method=\"%s\",route=\"%s\"",
+	    method_name(rq->method), op != NULL ? op->pattern : "none");
+	metric_observe("lockstep_request_seconds", labels, ns);
+	if (p != PROBLEM_NONE) {
+		snprintf(labels, sizeof(labels), "code=\"%s\"",
+		    code_of(p, sc));
+		metric_add("lockstep_problems_total", labels, 1);
+	}
+}
+
+/*
+ * One line a request.  The route is the pattern and never the path, which
+ * may hold a key; the cause is ours alone.
+ */
+static void
+record(const struct visit *visit, const struct scope *sc,
+    const struct request *rq, enum problem p, const struct reply *rp)
+{
+	const struct operation *op = visit->match.operation;
+	const uint64_t *stage = visit->stage_ns;
+	uint64_t ns = clock_now_ns() - rq->began_ns;
+
+	count(visit, rq, p, sc, rp->status, ns);
+	log_event(rp->status >= 500 ? LOG_ERROR : LOG_INFO, "request",
+	    LOG_TEXT("request_id", sc->request_id),
+	    LOG_TEXT("traceparent",
+		sc->traceparent[0] != '\0' ? sc->traceparent : NULL),
+	    LOG_TEXT("method", method_name(rq->method)),
+	    LOG_TEXT("route", op != NULL ? op->pattern : NULL),
+	    LOG_TEXT("operation", op != NULL ? op->name : NULL),
+	    LOG_INT("status", rp->status), LOG_TEXT("problem", code_of(p, sc)),
+	    LOG_TEXT("cause", sc->cause),
+	    LOG_TEXT("role",
+		visit->caller != NULL ? caller_role(visit->caller) : NULL),
+	    LOG_INT("bytes_in", (int64_t)rq->body_length),
+	    LOG_INT("bytes_out", (int64_t)rp->body.length),
+	    LOG_MS("route_ms", stage[STAGE_ROUTE]),
+	    LOG_MS("identify_ms", stage[STAGE_IDENTIFY]),
+	    LOG_MS("accept_ms", stage[STAGE_ACCEPT]),
+	    LOG_MS("run_ms", stage[STAGE_RUN]), LOG_MS("total_ms", ns));
+}
+
+void
+serve_request(void *context, void *state, struct scope *sc,
+    const struct request *rq, enum problem parsed, struct reply *rp)
+{
+	struct visit visit = { .options = context };
+	enum problem p = parsed;
+
+	visit.marked_ns = clock_now_ns();
+	if (p == PROBLEM_NONE && rq->ops) {
+		if (health_answer(sc, state, rq, rp))
+			return;
+		p = PROBLEM_NOT_FOUND;
+	} else if (p == PROBLEM_NONE) {
+		p = walk(&visit, sc, state, rq);
+	}
+	if (p == PROBLEM_NONE)
+		envelope_success(&visit, sc, rq, rp);
+	else
+		envelope_problem(p, sc, rq, rp);
+	if (rp->body.failed) {
+		p = scope_fail(sc, PROBLEM_INTERNAL, "reply too large");
+		reply_clear(rp);
+		envelope_problem(p, sc, rq, rp);
+	}
+	tell_timing(&visit, rp);
+	record(&visit, sc, rq, p, rp);
+}
+
+void
+serve_overload(void *context, struct scope *sc, const struct request *rq,
+    struct reply *rp)
+{
+	struct visit visit = { .options = context };
+	enum problem p;
+
+	p = scope_fail(sc, PROBLEM_UNAVAILABLE, "no thread is free");
+	metric_add("lockstep_rejected_total", "", 1);
+	envelope_problem(p, sc, rq, rp);
+	record(&visit, sc, rq, p, rp);
+}

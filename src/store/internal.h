@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef STORE_INTERNAL_H
+#define STORE_INTERNAL_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/attribute.h"
+#include "base/buf.h"
+#include "base/problem.h"
+#include "base/scope.h"
+#include "contract/contract.h"
+#include "store/store.h"
+
+/*
+ * Private to store/: a connection and what it has prepared, SQL of a plan,
+ * one conversation up to a Sync, JSON of rows, problems of SQLSTATEs.
+ */
+
+enum {
+	STORE_REPLY_MAX = 16 << 20,	/* bytes of a reply, by default */
+	STORE_SQL_MAX = 1 << 20,	/* bytes of a statement */
+	STATEMENT_NAME_MAX = 24,	/* with the NUL */
+	STORE_JSON_OID = 114, STORE_JSONB_OID = 3802,
+};
+
+/* A statement that the connection's server has prepared for a role. */
+struct statement {
+	char *text;		/* the role, NUL, the SQL; NULL = free slot */
+	size_t length;		/* of text */
+	uint64_t hash;
+	uint64_t used;		/* tick of the last use */
+	uint64_t serial;	/* its name is "s" and this number */
+};
+
+/*
+ * The statements of a connection: an open-addressed table, at most half full.
+ * A name is a number and the texts are compared whole, so a collision of
+ * hashes costs a probe and never runs another statement.
+ */
+struct statements {
+	struct statement *slot;
+	size_t mask;		/* slots - 1, a power of two */
+	size_t count, most;
+	uint64_t tick, serial;
+};
+
+/* An empty table of at most `most` statements; its end; and empty again. */
+void statements_init(struct statements *t, unsigned most);
+void statements_release(struct statements *t);
+void statements_clear(struct statements *t);
+
+/* The statement of a role and an SQL text, marked as used; NULL = none. */
+struct statement *statements_find(struct statements *t, const char *role,
+    const char *sql, size_t length);
+
+/* Adds one that is not there; the table must not be full. */
+struct statement *statements_add(struct statements *t, const char *role,
+    const char *sql, size_t length);
+
+/* Is it full?  The one that was not used for longest.  Takes one out. */
+bool statements_full(const struct statements *t);
+struct statement *statements_oldest(struct statements *t);
+void statements_remove(struct statements *t, struct statement *s);
+
+/* The name of a statement on the server. */
+void statement_name(const struct statement *s, char at[STATEMENT_NAME_MAX]);
+
+/* See pool.c. */
+struct store {
+	const struct store_options *options;
+	const struct contract *contract;
+	PGconn *connection;		/* NULL = none */
+	PGcancel *cancel;
+	bool open;			/* counted by the gauge */
+	FILE *trace;
+	bool scope_prepared[2];		/* [for reads] */
+	bool forget;			/* DEALLOCATE ALL goes first */
+	struct statements statements;
+	uint64_t attempt_ns;		/* no attempt to connect before */
+	unsigned backoff_ms;		/* 0 = the last attempt went well */
+	uint64_t random;
+	struct buf unfit;		/* why the login role is, "" = is not */
+	char *schemas, *tables;		/* of the contract, array literals */
+	struct buf sql, reply;
+};
+
+/*
+ * Makes sure that there is a fit connection in pipeline mode.
+ * PROBLEM_UNAVAILABLE with the cause set, at once while the backoff lasts.
+ */
+enum problem store_connect(struct scope *sc, struct store *st) MUST_CHECK;
+
+/* Closes the connection: its state is not known, or it is lost. */
+void store_discard(struct store *st);
+
+/* PROBLEM_UNAVAILABLE that asks to come back in a second. */
+enum problem store_unavailable(struct scope *sc, const char *cause);
+
+/* What is sent up to one Sync, in this order. */
+enum step {
+	STEP_FORGET,		/* DEALLOCATE */
+	STEP_PREPARE_SCOPE, STEP_SCOPE,
+	STEP_PREPARE, STEP_RUN,
+	STEP_SYNC,		/* deferred constraints, COMMIT */
+	STEP_COUNT
+};
+
+/* One conversation: what was sent and what came back. */
+struct exchange {
+	enum step step[STEP_COUNT];
+	size_t count;
+	bool done[STEP_COUNT];		/* the step succeeded */
+	const PGresult *rows;		/* of STEP_RUN; lives in the arena */
+	const PGresult *error;		/* the first one, or NULL */
+	enum step failed;		/* where it came */
+};
+
+enum ending {
+	ENDING_SYNC,	/* the Sync came; there may be an error before it */
+	ENDING_LATE,	/* cancelled, and still no Sync */
+	ENDING_LOST,	/* no connection any more, or none to be trusted */
+};
+
+/* Notes a step when it was sent; returns sent. */
+bool exchange_note(struct exchange *ex, enum step step, int sent);
+
+/*
+ * Sends the Sync, flushes, and reads all results.  Past the deadline the
+ * statement is cancelled, and the end is waited for a little longer.  Unless
+ * it is ENDING_SYNC, the connection has been discarded.
+ */
+enum ending exchange_finish(struct scope *sc, struct store *st,
+    uint64_t deadline_ns, struct exchange *ex) MUST_CHECK;
+
+/* A statement with its parameters, and the columns that it returns. */
+struct query {
+	struct buf *sql;
+	const char **params;		/* NULL is SQL's NULL */
+	size_t param_count;
+	const struct field **columns;	/* the plan's select goes first */
+	size_t column_count;
+};
+
+/*
+ * Writes the SQL of a plan into `sql`, which is cleared first: names from the
+ * contract, values only as $n.  The rest of the query is in the arena.
+ */
+void store_sql(struct arena *arena, const struct plan *plan, struct buf *sql,
+    struct query *ret);
+
+/* The elements as the text of a Postgres array: {"a","b"}.  In the arena. */
+char *store_array(struct arena *arena, const char *const *values, size_t n);
+
+/* Does the operation write nothing, so that it may be run again? */
+bool store_reads(const struct operation *operation);
+
+/* Writes a value in Postgres' text form as JSON. */
+typedef void value_writer(struct buf *b, const char *text, size_t length);
+
+/* The writer of a column of type `oid`, for a field of JSON types (0 = any). */
+value_writer *store_writer(Oid oid, unsigned types);
+
+/* The value as a client would send it back: RFC 3339, true, false. */
+const char *store_wire_text(struct arena *arena, Oid oid, const char *text);
+
+/*
+ * Writes the rows of an operation as JSON into st->reply and fills *ret.
+ * PROBLEM_NOT_FOUND, or PROBLEM_INTERNAL when they are not what the contract
+ * says or the reply passes its limit.
+ */
+enum problem store_rows(struct scope *sc, struct store *st,
+    const struct plan *plan, const struct query *query,
+    const PGresult *result, struct outcome *ret) MUST_CHECK;
+
+/* What an SQLSTATE means when the contract says nothing about it. */
+enum problem store_state(const char *sqlstate);
+
+/* What an error of Postgres says, apart from its words; NULL = nothing. */
+struct fault {
+	const char *sqlstate;
+	const char *schema, *table, *column, *constraint;
+	const char *context;
+	const char *words;	/* the message, only when it names no value */
+};
+
+/*
+ * The problem that an error of an operation is, with issues, the contract's
+ * own error and the private cause set.
+ */
+enum problem store_fault(struct scope *sc, const struct operation *operation,
+    const struct fault *fault);
+
+#endif

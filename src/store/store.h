@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "auth/auth.h"
+#include "base/attribute.h"
+#include "base/buf.h"
+#include "base/problem.h"
+#include "base/scope.h"
+#include "contract/contract.h"
+
+/*
+ * Caller + input -> outcome: one transaction in one flush and one read, as
+ * the caller's role.  A store is one connection, owned by one thread.
+ */
+struct store;
+
+struct store_options {
+	const char *database;		/* libpq connection string */
+	unsigned connect_timeout_ms;
+	unsigned statement_timeout_ms;
+	unsigned lock_timeout_ms;
+	unsigned idle_timeout_ms;	/* idle_in_transaction_session */
+	unsigned reconnect_max_ms;	/* the backoff's ceiling */
+	unsigned statements_max;	/* prepared, a connection */
+	size_t reply_limit_bytes;	/* of an outcome's data; 0 = 16 MiB */
+	const char *trace_file;		/* PQtrace in regress mode, or NULL */
+};
+
+/* A store, not connected yet; the options must outlive it.  Never NULL. */
+struct store *store_new(const struct store_options *options,
+    const struct contract *contract);
+void store_free(struct store *store);
+
+/*
+ * What came out, to be put into the envelope.  `data` is JSON text that lives
+ * as long as the store is not used again.
+ */
+struct outcome {
+	const char *data;	/* "null" when there is nothing */
+	size_t data_length;
+	const char *next;	/* VERB_LIST: the next page's cursor, or NULL */
+	const char *key;	/* VERB_CREATE: the new row's key as text */
+	uint64_t rows;
+};
+
+/*
+ * Runs the input as the caller: set the scope (role, claims, request id, read
+ * only), the statement, Sync; one flush.  Nothing is told before the clean
+ * Sync.  Reconnects first when there is no connection and the backoff allows.
+ *
+ * PROBLEM_NOT_FOUND: no row, or none that the role may see.
+ * PROBLEM_FORBIDDEN: refused by a policy or grant.  PROBLEM_CONFLICT,
+ * PROBLEM_REFERENCED, PROBLEM_VALIDATION_FAILED (a CHECK), PROBLEM_DECLARED:
+ * by the SQLSTATE table and the contract.  PROBLEM_UNAVAILABLE: no connection,
+ * or the database asks to come back.  PROBLEM_TIMEOUT: statement or deadline;
+ * the statement is cancelled.  PROBLEM_INTERNAL: all else.
+ */
+enum problem store_run(struct scope *sc, struct store *store,
+    const struct caller *caller, const struct input *input,
+    struct outcome *ret) MUST_CHECK;
+
+/*
+ * Is the database there and fit to be served?  Connects when it must, and
+ * makes one round trip.  PROBLEM_UNAVAILABLE, or PROBLEM_FORBIDDEN when the
+ * login role is unfit: superuser, BYPASSRLS, CREATEROLE, owner of a table of
+ * the contract, or able to become such a role; the scope's cause says which.
+ */
+enum problem store_ready(struct scope *sc, struct store *store) MUST_CHECK;
+
+/* The SQL of an operation in its plainest form, for explain and documents. */
+void store_describe(const struct operation *operation, struct buf *out);
+
+/*
+ * Migrations: forward only, each in one transaction, checksummed, under an
+ * advisory lock; then policies/TABLE.sql, applied again when they changed.
+ * What is done is written to `out`, a line each; what went wrong to `err`,
+ * with file, line and the server's words (this is the owner's own console).
+ */
+struct migrate_options {
+	const char *database;		/* the owner's connection string */
+	const char *migrations;		/* directory of NNNN_name.sql */
+	const char *policies;		/* directory of TABLE.sql */
+	bool json;
+};
+enum migrate_verb { MIGRATE_UP, MIGRATE_STATUS, MIGRATE_VERIFY };
+
+/*
+ * Exit codes as of diff: 0 = done, or nothing pending and all as recorded;
+ * 1 = status: something is pending, verify: something differs; 2 = trouble.
+ */
+int store_migrate(const struct migrate_options *options,
+    enum migrate_verb verb, FILE *out, FILE *err) MUST_CHECK;
+
+#endif

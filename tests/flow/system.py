@@ -1,0 +1,449 @@
+# SPDX-License-Identifier: MIT
+"""The whole product in a temporary directory: a Postgres cluster with the
+reference application, instances of `lockstep serve` on their own sockets, and
+nginx with the real site template.  Everything listens on unix sockets or on
+ports the kernel picked, and is gone when the `with` block ends.
+
+As root, Postgres runs as the user postgres, since it refuses root."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.parse
+
+import tap
+
+TOP = pathlib.Path(os.environ.get("SRCDIR", ".")).resolve()
+BUILD = pathlib.Path(os.environ.get("BUILDDIR", TOP)).resolve()
+PG_BIN = next((p for p in ("/usr/lib/postgresql/15/bin",
+                           "/usr/lib/postgresql/16/bin",
+                           "/usr/lib/postgresql/17/bin")
+               if os.path.exists(p + "/initdb")), "")
+ALICE = "11111111-1111-4111-8111-111111111111"
+BOB = "22222222-2222-4222-8222-222222222222"
+NEW_LETTER = {
+    "title": "Notice of cancellation",
+    "body": "Please cancel my subscription at the end of the month.",
+    "tone": "formal",
+    "recipient": {"name": "Ada Byron", "email": "ada@post.example"},
+    "tags": ["work"],
+}
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Reply:
+    """What curl saw: status, header fields by lower-case name, body."""
+
+    def __init__(self, status, headers, body):
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def data(self):
+        value = self.json
+        tap.same(value.get("ok"), True, f"{self.status} {self.body[:300]!r}")
+        return value["data"]
+
+    @property
+    def error(self):
+        value = self.json
+        tap.same(value.get("ok"), False, f"{self.status} {self.body[:300]!r}")
+        return value["error"]
+
+
+class Cluster:
+    """A private Postgres: socket only, trusted by whoever may reach its
+    directory (mode 0700)."""
+
+    def __init__(self, directory):
+        self.directory = pathlib.Path(directory) / "pg"
+        self.directory.mkdir()
+        self.data = self.directory / "data"
+        self.log = self.directory / "log"
+        self.user = "postgres" if os.geteuid() == 0 else None
+        if self.user:
+            shutil.chown(self.directory, self.user)
+        self.directory.chmod(0o700)
+        self._tool("initdb", "-D", self.data, "-U", "postgres", "-A", "trust",
+                   "--no-sync", "--locale=C.UTF-8", "-E", "UTF8")
+        self.start()
+
+    def _tool(self, name, *arguments, check=True):
+        done = subprocess.run([f"{PG_BIN}/{name}", *map(str, arguments)],
+                              user=self.user, cwd="/", stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if check and done.returncode != 0:
+            raise AssertionError(f"{name}: {done.stdout.decode()}")
+        return done
+
+    def start(self):
+        options = (f"-c listen_addresses='' -k {self.directory} -c fsync=off "
+                   "-c max_connections=200 -c shared_buffers=128MB "
+                   "-c deadlock_timeout=200ms")
+        # pg_ctl's own output goes to a file: a pipe would stay open in the
+        # server and be waited for.
+        with open(self.directory / "ctl", "wb") as out:
+            subprocess.run([f"{PG_BIN}/pg_ctl", "-D", str(self.data), "-w",
+                            "-l", str(self.log), "-o", options, "start"],
+                           user=self.user, cwd="/", check=True, stdout=out,
+                           stderr=out, stdin=subprocess.DEVNULL)
+
+    def stop(self, mode="immediate"):
+        self._tool("pg_ctl", "-D", self.data, "-m", mode, "-w", "stop",
+                   check=False)
+
+    def conninfo(self, user="postgres", database="lockstep"):
+        return f"host={self.directory} dbname={database} user={user}"
+
+    def psql(self, sql=None, user="postgres", database="lockstep", file=None,
+             check=True):
+        """Runs SQL; the rows come as text, unaligned."""
+        command = ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1",
+                   "-d", self.conninfo(user, database)]
+        command += ["-f", str(file)] if file else ["-c", sql]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, check=False)
+        if check and done.returncode != 0:
+            raise AssertionError(f"psql: {done.stderr}")
+        return done.stdout.strip()
+
+    def held(self, table):
+        """A context in which nobody else can even read the table."""
+        return Held(self, table)
+
+
+class Held:
+    """Holds a table locked in a transaction, until released or left."""
+
+    def __init__(self, cluster, table):
+        self.psql = subprocess.Popen(
+            ["psql", "-X", "-q", "-A", "-t", "-d", cluster.conninfo()],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.psql.stdin.write(f"begin; lock table {table} in access "
+                              "exclusive mode; select 'held';\n")
+        self.psql.stdin.flush()
+        tap.same(self.psql.stdout.readline().strip(), "held", "the lock")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.psql.poll() is None:
+            self.psql.stdin.write("rollback;\n")
+            self.psql.stdin.close()
+            self.psql.wait(10)
+
+
+class System:
+    """A context manager; its parts may be stopped and started in between."""
+
+    def __init__(self, instances=2, settings=None, demo=True, contract=None,
+                 setup=None, rate=20000, burst=20000, conn=4000,
+                 read_timeout="15s", nginx=True):
+        self.instances = instances
+        self.settings = settings or {}
+        self.demo = demo
+        self.contract = contract or TOP / "contract"
+        self.setup = setup
+        self.limits = {"RATE": rate, "BURST": burst, "CONN": conn,
+                       "READ_TIMEOUT": read_timeout}
+        self.with_nginx = nginx
+        self.process = {}
+        self.exchanges = []
+        self.lockstep = BUILD / "lockstep"
+
+    # ---- Life.
+
+    def __enter__(self):
+        for tool in ("nginx", "curl", "psql"):
+            if not shutil.which(tool) and not os.path.exists(
+                    "/usr/sbin/" + tool):
+                raise tap.Skip(f"{tool} is not installed")
+        if not PG_BIN:
+            raise tap.Skip("Postgres is not installed")
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="lockstep-"))
+        self.directory.chmod(0o755)
+        try:
+            self._begin()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _begin(self):
+        self.cluster = Cluster(self.directory)
+        self._database()
+        self.secret = self.directory / "secret"
+        self.secret.write_text("test-secret-" + os.urandom(24).hex() + "\n")
+        self.secret.chmod(0o600)
+        for number in range(self.instances):
+            self.configure(number)
+            self.start(number)
+        if self.with_nginx:
+            self._nginx()
+            self.ready()
+
+    def __exit__(self, *_):
+        for process in list(self.process.values()):
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in list(self.process.values()):
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        if hasattr(self, "cluster"):
+            self.cluster.stop()
+        if os.environ.get("KEEP"):
+            print(f"# kept {self.directory}")
+        else:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _database(self):
+        pg = self.cluster
+        pg.psql("create database lockstep", database="postgres")
+        pg.psql(file=TOP / "migrations/roles.sql")
+        if self.setup:
+            self.setup(pg)
+            return
+        self.run("migrate", "up", "--migrate-database",
+                 pg.conninfo("lockstep_owner"))
+        if self.demo:
+            pg.psql(file=TOP / "examples/demo.sql")
+            pg.psql("analyze")
+
+    def run(self, *arguments, check=True, stdin=None):
+        """Runs a command of the program in the source's directory."""
+        done = subprocess.run([str(self.lockstep), *map(str, arguments)],
+                              cwd=TOP, input=stdin, capture_output=True,
+                              text=True, check=False,
+                              stdin=None if stdin else subprocess.DEVNULL)
+        if check and done.returncode != 0:
+            raise AssertionError(f"lockstep {arguments}: {done.stderr}")
+        return done
+
+    # ---- Instances of lockstep serve.
+
+    def socket_path(self, number):
+        return self.directory / f"lockstep-{number}.sock"
+
+    def config_path(self, number):
+        return self.directory / f"lockstep-{number}.conf"
+
+    def log_path(self, number):
+        return self.directory / f"lockstep-{number}.log"
+
+    def configure(self, number, **more):
+        """Writes the instance's settings file."""
+        settings = {
+            "contract": self.contract,
+            "listen": self.socket_path(number),
+            "database": self.cluster.conninfo("lockstep"),
+            "migrate_database": self.cluster.conninfo("lockstep_owner"),
+            "jwt_secret_file": self.secret,
+            "metric_file": self.directory / "metrics",
+            "log_file": self.log_path(number),
+            "workers": 2, "threads": 4, "drain_ms": 10000,
+        }
+        if os.geteuid() == 0:
+            settings["socket_mode"] = 666
+        settings.update(self.settings)
+        settings.update(more)
+        self.config_path(number).write_text("".join(
+            f"{k} = {v}\n" for k, v in settings.items()))
+
+    def start(self, number, wait=True):
+        name = f"lockstep-{number}"
+        err = open(self.directory / f"{name}.err", "ab")
+        self.process[name] = subprocess.Popen(
+            [str(self.lockstep), "serve", "--config",
+             str(self.config_path(number))],
+            cwd=TOP, stdin=subprocess.DEVNULL, stdout=err, stderr=err)
+        err.close()
+        if wait:
+            tap.wait_for(lambda: self._accepts(number) or
+                         self._died(name), f"{name} to listen")
+
+    def _died(self, name):
+        if self.process[name].poll() is not None:
+            text = (self.directory / f"{name}.err").read_text()
+            raise AssertionError(f"{name} ended: {text}")
+        return False
+
+    def _accepts(self, number):
+        try:
+            with socket.socket(socket.AF_UNIX) as s:
+                s.connect(str(self.socket_path(number)))
+            return True
+        except OSError:
+            return False
+
+    def pid(self, number):
+        return self.process[f"lockstep-{number}"].pid
+
+    def workers(self, number):
+        """The pids of an instance's worker processes."""
+        done = subprocess.run(["pgrep", "-P", str(self.pid(number))],
+                              capture_output=True, text=True, check=False)
+        return [int(p) for p in done.stdout.split()]
+
+    def stop(self, number, how=signal.SIGTERM, seconds=20):
+        """Ends an instance and waits; returns its exit code."""
+        process = self.process[f"lockstep-{number}"]
+        process.send_signal(how)
+        return process.wait(seconds)
+
+    def log_lines(self, number=None):
+        numbers = range(self.instances) if number is None else [number]
+        for n in numbers:
+            if self.log_path(n).exists():
+                for line in self.log_path(n).read_text().splitlines():
+                    yield json.loads(line)
+
+    # ---- nginx.
+
+    def _render(self, template, target, **values):
+        pairs = [f"{k}={v}" for k, v in values.items()]
+        text = subprocess.run(
+            ["sh", str(TOP / "nginx/render.sh"), str(TOP / "nginx" / template),
+             str(TOP / "src/base/problem.def"), *pairs],
+            capture_output=True, text=True, check=False)
+        if text.returncode != 0:
+            raise AssertionError(f"render {template}: {text.stderr}")
+        target.write_text(text.stdout)
+
+    def _render_site(self):
+        self._render("site.conf.in", self.directory / "site.conf",
+                     SERVER_NAME="localhost",
+                     LISTEN=f"127.0.0.1:{self.port}",
+                     OPS_LISTEN=f"127.0.0.1:{self.ops_port}",
+                     SOCKET_0=self.socket_path(0),
+                     SOCKET_1=self.socket_path(self.instances - 1),
+                     LOG=self.directory / "log", **self.limits)
+
+    def _nginx(self):
+        self.port, self.ops_port = free_port(), free_port()
+        for name in ("temp", "log"):
+            (self.directory / name).mkdir(exist_ok=True)
+            (self.directory / name).chmod(0o777)
+        self._render_site()
+        self._render("nginx.conf.in", self.directory / "nginx.conf",
+                     USER="user www-data;" if os.geteuid() == 0 else "",
+                     WORKERS=1, RUN=self.directory,
+                     LOG=self.directory / "log",
+                     TEMP=self.directory / "temp",
+                     SITE=self.directory / "site.conf")
+        self.start_nginx()
+
+    def reload_nginx(self):
+        """Renders the site anew and has nginx take it."""
+        self._render_site()
+        self.process["nginx"].send_signal(signal.SIGHUP)
+
+    def start_nginx(self):
+        nginx = shutil.which("nginx") or "/usr/sbin/nginx"
+        self.process["nginx"] = subprocess.Popen(
+            [nginx, "-e", str(self.directory / "log/nginx-error.log"), "-c",
+             str(self.directory / "nginx.conf"), "-g", "daemon off;"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=open(self.directory / "nginx.err", "ab"))
+
+    def ready(self, seconds=20):
+        """Waits until the database is reachable through every door."""
+        def both():
+            return all(self.ops(f"/readyz/{n}").status == 200
+                       for n in range(min(self.instances, 2)))
+        tap.wait_for(both, "readiness", seconds)
+
+    def rolling_restart(self):
+        """Restarts the instances in turn, each waited for."""
+        for number in range(self.instances):
+            tap.same(self.stop(number), 0, f"exit of instance {number}")
+            self.start(number)
+            tap.wait_for(lambda: self.ops(f"/readyz/{number}").status == 200,
+                         f"instance {number} to be ready")
+
+    # ---- Requests, by curl, as a client makes them.
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def token(self, role, sub=None, life_s=3600, *more):
+        arguments = ["token", "--config", self.config_path(0), "--role", role,
+                     "--life-s", life_s, *more]
+        if sub:
+            arguments += ["--sub", sub]
+        return self.run(*arguments).stdout.strip()
+
+    def ops(self, path):
+        return self.curl("GET", path, base=f"http://127.0.0.1:{self.ops_port}",
+                         record=False)
+
+    def get(self, path, token=None, **more):
+        return self.curl("GET", path, token, **more)
+
+    def curl(self, method, path, token=None, body=None, headers=None,
+             base=None, record=True, raw=None, arguments=()):
+        """One exchange.  `body` is sent as JSON, `raw` as it stands."""
+        command = ["curl", "-sS", "-i", "--http1.1", "--path-as-is",
+                   "--globoff", "--max-time", "25", "-X", method,
+                   "-H", "Expect:"]
+        if token:
+            command += ["-H", f"Authorization: Bearer {token}"]
+        for name, value in (headers or {}).items():
+            command += ["-H", f"{name}: {value}"]
+        if body is not None:
+            raw = json.dumps(body)
+        if raw is not None:
+            if not any(h.lower() == "content-type" for h in headers or {}):
+                command += ["-H", "Content-Type: application/json"]
+            command += ["--data-binary", "@-"]
+        done = subprocess.run(
+            [*command, *arguments, (base or self.url) + path],
+            input=raw.encode() if isinstance(raw, str) else (raw or b""),
+            capture_output=True, check=False)
+        if done.returncode != 0:
+            return Reply(0, {}, done.stderr)
+        reply = parse_reply(done.stdout)
+        if record:
+            self.exchanges.append((method, path, token, body, reply))
+        return reply
+
+
+def parse_reply(text):
+    head, _, body = text.partition(b"\r\n\r\n")
+    while re.match(rb"HTTP/\S+ 1\d\d", head):
+        head, _, body = body.partition(b"\r\n\r\n")
+    lines = head.decode("latin-1").split("\r\n")
+    headers = {}
+    for line in lines[1:]:
+        name, _, value = line.partition(":")
+        headers[name.strip().lower()] = value.strip()
+    return Reply(int(lines[0].split()[1]), headers, body)
+
+
+def quote(text):
+    return urllib.parse.quote(text, safe="")
+
+
+def now_ms():
+    return time.monotonic() * 1000
