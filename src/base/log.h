@@ -16,7 +16,8 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
  *   log_event(LOG_INFO, "request", LOG_TEXT("request_id", id),
  *       LOG_INT("status", 200), LOG_MS("run_ms", ns));
  *
- * gives (LOG_END stands for no field) {"time":"...","level":"info","event":"request","pid":1,...}.
+ * gives {"time":"...","level":"info","event":"request","pid":1,...}.  LOG_END
+ * stands for no field.
  */
 enum log_type { LOG_TYPE_END, LOG_TYPE_TEXT, LOG_TYPE_INT, LOG_TYPE_MS };
 struct log_field {

@@ -36,6 +36,9 @@ struct schema_set {
 struct schema *schema_make(struct schema_set *set, const struct spot *spot,
     struct json_object *value, enum variant variant);
 
+/* Forgets the schemas that were made since `until`. */
+void schema_forget(struct schema_set *set, struct schema *until);
+
 /* Finds circles of $ref that consume nothing; each is a fault. */
 void schema_find_circles(struct schema_set *set, struct schema *until);
 

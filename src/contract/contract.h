@@ -208,7 +208,9 @@ const struct plan *input_plan(const struct input *input);
 /*
  * The opaque cursor that continues a list after a row: `values` are the texts
  * of the order's columns in that row (NULL for SQL's NULL).  In the arena.
- * contract_accept() reads it back, bound to resource and order.
+ * contract_accept() reads it back, bound to resource and order.  NULL when the
+ * values are too long for one, which loading keeps from happening to rows that
+ * satisfy their schema.
  */
 const char *contract_cursor(struct scope *sc, const struct plan *plan,
     const char *const *values);

@@ -169,8 +169,8 @@ void members_check(struct loader *ld, const struct at *at,
 const char *member_text(struct loader *ld, const struct at *at,
     const char *name);
 bool member_number(const struct at *at, const char *name, int64_t *ret);
-bool member_object(struct loader *ld, const struct at *at, const char *name,
-    const char *what, struct at *ret);
+bool member_object(const struct at *at, const char *name, const char *what,
+    struct at *ret);
 const char *const *member_texts(struct loader *ld, const struct at *at,
     const char *name, size_t *ret_count);
 
@@ -187,22 +187,25 @@ struct draft {
 	size_t field_count;
 	const struct field *const *returned;
 	size_t returned_count;
-	bool sound;		/* the schema could be compiled */
-	const char *path;	/* with the key's parameter */
+	const struct schema *whole;	/* NULL: it could not be compiled */
 };
 
 /* Reads resources/X.json into the contract. */
 void resource_load(struct loader *ld, const char *file);
 
-/* Reads one member of "operations". */
-void operation_load(struct loader *ld, struct draft *draft, const char *name);
+/* Reads one member of "operations", the object at `all`. */
+void operation_load(struct loader *ld, struct draft *draft,
+    const struct at *all, const char *name);
 
-/* Reads "errors" or "constraints". */
+/*
+ * Reads "errors" or "constraints".  Constraints have a path and a default for
+ * their status; errors have neither.
+ */
 struct declaration {
 	const char *member;
-	int status;		/* default, 0 = must be given */
-	bool (*key_ok)(const char *key);
-	const char *key_hint;
+	bool (*key_fits)(const char *key);
+	const char *key_is;		/* how a key looks, for reports */
+	bool constraint;
 };
 const struct declared *declared_load(struct loader *ld, const struct at *at,
     const struct declaration *kind, const struct draft *draft,
@@ -244,7 +247,7 @@ const struct field *field_find(const struct field *fields, size_t count,
 /* Does the field hold a text, number or boolean, never an array or object? */
 bool field_is_scalar(const struct field *field);
 
-/* Adds "," separated quoted names; for reports. */
+/* The names of fields, for hints. */
 const char *const *field_names(struct loader *ld, const struct field *fields,
     size_t count);
 
@@ -274,6 +277,10 @@ bool field_judge(struct scope *sc, const struct place *at,
 
 /* The place of a member or parameter at the top. */
 struct place place_of(const char *name);
+
+/* Ends an order by the key; there must be room for one more.  The count. */
+size_t order_finish(struct sort *order, size_t count,
+    const struct field *key);
 
 /* Reads a list's query string into the plan. */
 enum problem list_read(struct scope *sc, const struct intake *intake,

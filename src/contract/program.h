@@ -26,7 +26,7 @@
  */
 enum {
 	PARAMS_MAX = 3,
-	NAMES_MAX = 1024,		/* different names of an object schema */
+	NAMES_MAX = 1024,		/* of one object schema */
 	SEEN_WORDS = NAMES_MAX / 64,
 };
 

@@ -25,13 +25,18 @@ void schema_set_free(struct schema_set *set);
 
 /*
  * A variant of an object schema: the members that it takes.  The whole schema
- * serves replies and nested schemas.
+ * serves replies and nested schemas.  The others need "type": "object" and
+ * "properties" at the top of the file; nested schemas are taken whole.
  */
 enum variant {
 	VARIANT_WHOLE,	/* as it stands */
 	VARIANT_CREATE,	/* without readOnly; closed */
 	VARIANT_UPDATE,	/* without readOnly, x-createOnly; nothing required;
-			 * at least one member; closed */
+			 * at least one member; closed; what concerns several
+			 * members at once (anyOf, oneOf, not, if,
+			 * dependentRequired at the top) is not judged, as the
+			 * others are not known: the database's constraints do;
+			 * allOf and $ref at the top are, nothing required */
 	VARIANT_BODY,	/* as it stands, closed */
 };
 
@@ -45,8 +50,8 @@ const struct schema *schema_compile(struct schema_set *set, const char *file,
     enum variant variant, struct buf *faults) MUST_CHECK;
 
 /*
- * The document of a compiled file as it was read, and the member of an object
- * schema's properties by number; for load.c.  false when there are no more.
+ * The property of a compiled object schema by number, in the file's order;
+ * those that the variant takes.  For load.c.  false when there are no more.
  */
 struct schema_property {
 	const char *name;
@@ -67,12 +72,19 @@ bool schema_property(const struct schema *schema, size_t number,
  */
 const struct schema *schema_items(const struct schema *schema);
 
-/* The top-level types of a schema, as bits; 0 = any. */
+/*
+ * The top-level types of a schema, as bits; 0 = any.  What $ref, allOf, anyOf,
+ * oneOf, enum and const say of the types is taken in.
+ */
 unsigned schema_types(const struct schema *schema);
 
 /*
  * Judges a tree.  Flag mode first; issues are collected (into the scope, at
- * `at`) only when that failed.  Returns true when it is valid.
+ * `at`) only when that failed.  Returns true when it is valid.  Any number of
+ * threads may use a schema.  Issues come in the order of the payload's members,
+ * then unknown members (one issue), then missing ones in the schema's order,
+ * then those of allOf, anyOf, oneOf, if, not.  What would take more than
+ * 2 million steps is refused.
  */
 bool schema_judge(const struct schema *schema, struct scope *sc,
     const struct place *at, struct json_object *value) MUST_CHECK;
@@ -80,7 +92,8 @@ bool schema_judge(const struct schema *schema, struct scope *sc,
 /*
  * Judges a text that stands for a value, of a path or query parameter or a
  * cursor: as a string where the types allow one, else read as the number,
- * boolean that the types allow.  The same issues.
+ * boolean that the types allow, as JSON writes them, without blanks; 1.0 is no
+ * integer here.  The same issues.
  */
 bool schema_judge_text(const struct schema *schema, struct scope *sc,
     const struct place *at, const char *text) MUST_CHECK;

@@ -13,9 +13,9 @@
  * Values as JSON Schema sees them.  Private to contract/.
  *
  * A number is digits * 10^exponent, exact: json-c's integers as they are,
- * other numbers from the text that they were read from.  When the text has
- * more than 19 significant digits, `text` points to the first of them (and
- * digits is 0); it lives as long as the value.
+ * other numbers from the text that they were read from.  When its significant
+ * digits do not fit a uint64_t, `text` points to the first of them (and digits
+ * is 0); it lives as long as the value.
  */
 struct number {
 	uint64_t digits;

@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Request + caller -> input, the only maker of one.  The order is that of the
+ * cheapest refusal first: role, media type of the reply, path, query, body.
+ * Nothing of a request passes into the plan but texts that a schema judged,
+ * each bound to a field of the contract.
+ */
+#include "contract/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/text.h"
+
+struct input {
+	struct plan plan;
+};
+
+/* One request while it is accepted. */
+struct accepting {
+	struct scope *sc;
+	const struct operation *op;
+	const struct intake *intake;
+	const struct request *rq;
+	struct plan *plan;
+	struct value *values;
+	struct buf *text;	/* for values as JSON; made when needed */
+	bool too_long;		/* once it did not hold one */
+};
+
+const struct plan *
+input_plan(const struct input *input)
+{
+	return &input->plan;
+}
+
+struct place
+place_of(const char *name)
+{
+	return (struct place){ .name = name, .length = strlen(name) };
+}
+
+/* ---- who, and what is taken back ---- */
+
+static enum problem
+role_check(const struct operation *op, const struct caller *caller)
+{
+	const char *role = caller_role(caller);
+
+	for (size_t i = 0; i < op->role_count; i++)
+		if (strcmp(op->roles[i], role) == 0)
+			return PROBLEM_NONE;
+	return caller_is_anonymous(caller) ? PROBLEM_TOKEN_MISSING :
+					     PROBLEM_FORBIDDEN;
+}
+
+/* Is the trimmed text, of a length, this word whatever the case? */
+static bool
+is_word(const char *at, size_t length, const char *word)
+{
+	return strlen(word) == length && strncasecmp(at, word, length) == 0;
+}
+
+static void
+trim(const char **at, size_t *length)
+{
+	while (*length > 0 && strchr(" \t", (*at)[*length - 1]) != NULL)
+		(*length)--;
+	while (*length > 0 && strchr(" \t", **at) != NULL) {
+		(*at)++;
+		(*length)--;
+	}
+}
+
+/* Cuts the part before the next `end` off; false when nothing is left. */
+static bool
+part(const char **rest, size_t *left, char end, const char **ret_at,
+    size_t *ret_length)
+{
+	const char *stop;
+
+	if (*rest == NULL)
+		return false;
+	stop = memchr(*rest, end, *left);
+	*ret_at = *rest;
+	*ret_length = stop != NULL ? (size_t)(stop - *rest) : *left;
+	*rest = stop != NULL ? stop + 1 : NULL;
+	*left -= *ret_length + (stop != NULL);
+	trim(ret_at, ret_length);
+	return true;
+}
+
+/* Does a media range have a parameter q that is 0, 0.0, ...? */
+static bool
+is_refused(const char *rest, size_t left)
+{
+	const char *at;
+	size_t length;
+
+	while (part(&rest, &left, ';', &at, &length))
+		if (length >= 3 && strncasecmp(at, "q=0", 3) == 0 &&
+		    strspn(at + 3, ".0") >= length - 3)
+			return true;
+	return false;
+}
+
+/*
+ * Does an Accept field take JSON (RFC 9110 section 12.5.1)?  The most exact
+ * range decides.  Problem documents are JSON, so whoever asks for those gets
+ * them and, on success, JSON as well.
+ */
+static bool
+takes_json(const char *accept)
+{
+	static const char *const ranges[] = { "*/*", "application/*",
+		"application/json", "application/problem+json" };
+	enum { UNSAID, REFUSED, TAKEN } said[countof(ranges)] = { UNSAID };
+	const char *rest = accept, *range, *type;
+	size_t left = strlen(accept), length, type_length;
+
+	while (part(&rest, &left, ',', &range, &length)) {
+		const char *more = range;
+		size_t more_length = length;
+
+		(void)part(&more, &more_length, ';', &type, &type_length);
+		for (size_t i = 0; i < countof(ranges); i++)
+			if (is_word(type, type_length, ranges[i]))
+				said[i] = more != NULL &&
+				    is_refused(more, more_length) ? REFUSED :
+								    TAKEN;
+	}
+	if (said[3] == TAKEN)
+		return true;
+	for (size_t i = 3; i-- > 0;)
+		if (said[i] != UNSAID)
+			return said[i] == TAKEN;
+	return false;
+}
+
+static enum problem
+reply_check(const struct request *rq)
+{
+	if (rq->accept == NULL || *rq->accept == '\0' ||
+	    takes_json(rq->accept))
+		return PROBLEM_NONE;
+	return PROBLEM_NOT_ACCEPTABLE;
+}
+
+/* ---- texts ---- */
+
+/*
+ * A column of integers takes no "1.0" or "1e2", which JSON counts as such.
+ * What passed the schema is whole, so %.0f is exact.
+ */
+static const char *
+integer_text(struct arena *arena, const struct field *field, const char *text)
+{
+	int64_t n;
+
+	if ((field->types & (TYPE_INTEGER | TYPE_NUMBER | TYPE_STRING)) !=
+		TYPE_INTEGER ||
+	    text_to_int(text, strlen(text), &n))
+		return text;
+	if (text[strcspn(text, ".eE")] == '\0')
+		return text;
+	return arena_format(arena, "%.0f", strtod(text, NULL));
+}
+
+/* Path parameters that no schema knows: 1 to 255 characters. */
+static bool
+plain_judge(struct scope *sc, const struct place *at, const char *text)
+{
+	size_t count = text_count(text, strlen(text));
+	bool small = count < 1;
+
+	if (count >= 1 && count <= 255)
+		return true;
+	scope_issue(sc, at, small ? RULE_MIN_LENGTH : RULE_MAX_LENGTH,
+	    &(struct issue_param){ small ? "minimum" : "maximum",
+		small ? "1" : "255" }, 1);
+	return false;
+}
+
+bool
+field_judge(struct scope *sc, const struct place *at,
+    const struct field *field, const char *text, const char **ret)
+{
+	if (field->schema == NULL ? !plain_judge(sc, at, text) :
+		!schema_judge_text(field->schema, sc, at, text))
+		return false;
+	*ret = integer_text(sc->arena, field, text);
+	return true;
+}
+
+static void
+drop_buf(void *b)
+{
+	buf_release(b);
+}
+
+/* Compact JSON is never longer than what was read, but for its numbers. */
+static const char *
+json_text(struct accepting *a, struct json_object *value)
+{
+	if (a->text == NULL) {
+		a->text = arena_alloc(a->sc->arena, sizeof(*a->text));
+		buf_init(a->text, 2 * a->rq->body_length + 64);
+		arena_defer(a->sc->arena, drop_buf, a->text);
+	}
+	buf_clear(a->text);
+	json_write(a->text, value);
+	a->too_long |= a->text->failed;
+	return a->text->failed ? NULL :
+	    arena_copy(a->sc->arena, a->text->at, a->text->length);
+}
+
+/* Is there an escaped NUL in JSON text?  jsonb takes none. */
+static bool
+has_nul(const char *json)
+{
+	while ((json = strchr(json, '\\')) != NULL) {
+		if (strncmp(json, "\\u0000", 6) == 0)
+			return true;
+		json += 2;
+	}
+	return false;
+}
+
+/*
+ * The text of a judged value; *ret_nul is set when it cannot be one in
+ * Postgres.  NULL stands for SQL's NULL.
+ */
+static const char *
+value_text(struct accepting *a, const struct field *field,
+    struct json_object *value, bool *ret_nul)
+{
+	const char *text;
+
+	*ret_nul = false;
+	switch (json_object_get_type(value)) {
+	case json_type_null:
+		return NULL;
+	case json_type_boolean:
+		return json_object_get_boolean(value) ? "true" : "false";
+	case json_type_string:
+		text = json_object_get_string(value);
+		*ret_nul = strlen(text) !=
+		    (size_t)json_object_get_string_len(value);
+		/* A column of any JSON wants JSON text. */
+		if (field->types == 0 ||
+		    (field->types & (TYPE_ARRAY | TYPE_OBJECT)) != 0)
+			return json_text(a, value);
+		return text;
+	default:
+		text = json_text(a, value);
+		if (text == NULL)
+			return NULL;
+		*ret_nul = has_nul(text);
+		return integer_text(a->sc->arena, field, text);
+	}
+}
+
+static bool
+value_add(struct accepting *a, const struct field *field,
+    struct json_object *value)
+{
+	struct place place = place_of(field->name);
+	bool nul;
+	const char *text = value_text(a, field, value, &nul);
+
+	if (nul) {
+		scope_issue(a->sc, &place, RULE_SYNTAX, &(struct issue_param){
+		    "expected", "\"text without NUL\"" }, 1);
+		return false;
+	}
+	a->values[a->plan->value_count++] = (struct value){ field, text };
+	return true;
+}
+
+/* ---- path ---- */
+
+static enum problem
+path_accept(struct accepting *a, const struct match *match)
+{
+	bool valid = true;
+
+	for (size_t i = 0; i < a->intake->path_count; i++) {
+		const struct slot *slot = &a->intake->path[i];
+		struct place place = place_of(slot->name);
+		struct value v = { slot->field, NULL };
+
+		if (!field_judge(a->sc, &place, slot->field, match->value[i],
+			&v.text))
+			valid = false;
+		else if (a->op->verb == VERB_CALL)
+			a->values[a->plan->value_count++] = v;
+		else
+			a->plan->key = v;
+	}
+	return valid ? PROBLEM_NONE : PROBLEM_VALIDATION_FAILED;
+}
+
+/* ---- query ---- */
+
+/* Judges one parameter of a call; false = an issue. */
+static bool
+parameter_accept(struct accepting *a, const struct parameter *p, bool *seen)
+{
+	const struct operation *op = a->op;
+	size_t first = a->intake->sent_first;
+	struct place place = place_of(p->name);
+	struct value v = { NULL, NULL };
+
+	if (op->query_file != NULL)
+		v.field = field_find(op->arguments + first,
+		    op->argument_count - first, p->name, strlen(p->name));
+	if (v.field == NULL) {
+		scope_issue(a->sc, &place, RULE_PARAMETER_UNKNOWN, NULL, 0);
+		return false;
+	}
+	if (seen[v.field - op->arguments]) {
+		scope_issue(a->sc, &place, RULE_PARAMETER_REPEATED, NULL, 0);
+		return false;
+	}
+	seen[v.field - op->arguments] = true;
+	if (!field_judge(a->sc, &place, v.field, p->value, &v.text))
+		return false;
+	a->values[a->plan->value_count++] = v;
+	return true;
+}
+
+static enum problem
+query_accept(struct accepting *a)
+{
+	const struct operation *op = a->op;
+	bool *seen, valid = true;
+
+	if (op->verb == VERB_LIST)
+		return list_read(a->sc, a->intake, a->rq, a->plan);
+	seen = arena_alloc(a->sc->arena, op->argument_count + 1);
+	for (size_t i = 0; i < a->rq->parameters; i++)
+		valid &= parameter_accept(a, &a->rq->parameter[i], seen);
+	for (size_t i = a->intake->sent_first;
+	     op->query_file != NULL && i < op->argument_count; i++) {
+		struct place place = place_of(op->arguments[i].name);
+
+		if (!a->intake->required[i] || seen[i])
+			continue;
+		scope_issue(a->sc, &place, RULE_REQUIRED, NULL, 0);
+		valid = false;
+	}
+	return valid ? PROBLEM_NONE : PROBLEM_INVALID_QUERY;
+}
+
+/* ---- body ---- */
+
+/* application/json, with charset=utf-8 at most (RFC 8259 has no other). */
+static bool
+is_json_type(const char *content_type)
+{
+	const char *rest = content_type, *at;
+	size_t left = strlen(content_type), length;
+
+	if (!part(&rest, &left, ';', &at, &length) ||
+	    !is_word(at, length, "application/json"))
+		return false;
+	while (part(&rest, &left, ';', &at, &length))
+		if (length > 0 && !is_word(at, length, "charset=utf-8") &&
+		    !is_word(at, length, "charset=\"utf-8\""))
+			return false;
+	return true;
+}
+
+static void
+drop_tree(void *tree)
+{
+	json_object_put(tree);
+}
+
+static enum problem
+malformed(struct scope *sc, const struct json_fault *fault)
+{
+	sc->at_known = true;
+	sc->at_offset = fault->offset;
+	sc->at_line = fault->line;
+	sc->at_column = fault->column;
+	return PROBLEM_MALFORMED_JSON;
+}
+
+static enum problem
+body_read(struct accepting *a, struct json_object **ret)
+{
+	struct json_fault fault = { .line = 1, .column = 1 };
+	const struct request *rq = a->rq;
+	struct json_object *tree;
+
+	if (rq->content_type == NULL ? rq->body_length > 0 :
+		!is_json_type(rq->content_type))
+		return PROBLEM_UNSUPPORTED_MEDIA_TYPE;
+	if (rq->body_length == 0 ||
+	    !json_read(rq->body, rq->body_length, &json_caps_wire, &tree,
+		&fault))
+		return malformed(a->sc, &fault);
+	arena_defer(a->sc->arena, drop_tree, tree);
+	*ret = tree;
+	return PROBLEM_NONE;
+}
+
+/* A parameter of the path that the body names too must be the same there. */
+static bool
+path_agrees(struct accepting *a, struct json_object *tree)
+{
+	bool agrees = true;
+
+	for (size_t i = 0; i < a->intake->path_count; i++) {
+		const struct slot *slot = &a->intake->path[i];
+		struct place place = place_of(slot->name);
+		struct json_object *value;
+		const char *text;
+		bool nul;
+
+		if (!json_object_object_get_ex(tree, slot->name, &value))
+			continue;
+		text = value_text(a, slot->field, value, &nul);
+		if (!nul && text != NULL &&
+		    strcmp(text, a->values[i].text) == 0)
+			continue;
+		scope_issue(a->sc, &place, RULE_SYNTAX, &(struct issue_param){
+		    "expected", "\"the same as in the path\"" }, 1);
+		agrees = false;
+	}
+	return agrees;
+}
+
+/* The members as values, in the order of the fields. */
+static bool
+members_accept(struct accepting *a, struct json_object *tree)
+{
+	const struct operation *op = a->op;
+	bool call = op->verb == VERB_CALL, valid = true;
+	const struct field *fields = call ? op->arguments :
+					    op->resource->fields;
+	size_t count = call ? op->argument_count : op->resource->field_count;
+	struct json_object *value;
+
+	for (size_t i = call ? a->intake->sent_first : 0; i < count; i++)
+		if (json_object_object_get_ex(tree, fields[i].name, &value))
+			valid &= value_add(a, &fields[i], value);
+	return valid && (!call || path_agrees(a, tree));
+}
+
+/* A body where none is taken: none, or {} where a client cannot help it. */
+static enum problem
+body_refuse(struct accepting *a)
+{
+	struct json_object *tree;
+	enum problem p;
+
+	if (a->rq->body_length == 0)
+		return PROBLEM_NONE;
+	if (a->op->verb == VERB_CALL && a->op->method != METHOD_GET) {
+		if ((p = body_read(a, &tree)) != PROBLEM_NONE)
+			return p;
+		if (json_object_is_type(tree, json_type_object) &&
+		    json_object_object_length(tree) == 0)
+			return PROBLEM_NONE;
+	}
+	scope_issue(a->sc, NULL, RULE_FALSE, NULL, 0);
+	return PROBLEM_VALIDATION_FAILED;
+}
+
+static enum problem
+body_accept(struct accepting *a)
+{
+	struct json_object *tree;
+	enum problem p;
+
+	if (a->op->body == NULL)
+		return body_refuse(a);
+	if ((p = body_read(a, &tree)) != PROBLEM_NONE)
+		return p;
+	if (!schema_judge(a->op->body, a->sc, NULL, tree) ||
+	    !members_accept(a, tree))
+		return PROBLEM_VALIDATION_FAILED;
+	if (a->too_long)
+		return scope_fail(a->sc, PROBLEM_INTERNAL,
+		    "a body is longer written than read");
+	return PROBLEM_NONE;
+}
+
+/* ---- all ---- */
+
+static size_t
+values_max(const struct operation *op)
+{
+	return op->verb == VERB_CALL ? op->argument_count :
+	    op->body != NULL ? op->resource->field_count : 0;
+}
+
+enum problem
+contract_accept(const struct contract *contract, struct scope *sc,
+    const struct match *match, const struct request *rq,
+    const struct caller *caller, const struct input **ret)
+{
+	const struct operation *op = match->operation;
+	struct input *input = arena_alloc(sc->arena, sizeof(*input));
+	struct accepting a = { .sc = sc, .op = op, .rq = rq,
+		.intake = &contract->intakes[op->number],
+		.plan = &input->plan };
+	enum problem p;
+
+	a.plan->operation = op;
+	a.plan->select = a.intake->returned;
+	a.plan->select_count = a.intake->returned_count;
+	a.values = arena_alloc(sc->arena, values_max(op) * sizeof(*a.values));
+	a.plan->values = a.values;
+	if ((p = role_check(op, caller)) != PROBLEM_NONE ||
+	    (p = reply_check(rq)) != PROBLEM_NONE ||
+	    (p = path_accept(&a, match)) != PROBLEM_NONE ||
+	    (p = query_accept(&a)) != PROBLEM_NONE ||
+	    (p = body_accept(&a)) != PROBLEM_NONE)
+		return p;
+	*ret = input;
+	return PROBLEM_NONE;
+}

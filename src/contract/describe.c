@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A compiled contract as text, for golden tests and for people: a word, then
+ * what it says, two spaces for what belongs to the line above.  The order is
+ * that of the files, so that a change of the contract is a change of as few
+ * lines.
+ */
+#include "contract/internal.h"
+
+static const struct {
+	unsigned bit;
+	const char *name;
+} type_names[] = {
+	{ TYPE_STRING, "string" }, { TYPE_INTEGER, "integer" },
+	{ TYPE_NUMBER, "number" }, { TYPE_BOOLEAN, "boolean" },
+	{ TYPE_ARRAY, "array" }, { TYPE_OBJECT, "object" },
+	{ TYPE_NULL, "null" },
+};
+
+static void
+describe_words(struct buf *out, const char *intro, const char *const *words,
+    size_t count)
+{
+	if (count == 0)
+		return;
+	buf_string(out, intro);
+	for (size_t i = 0; i < count; i++)
+		buf_format(out, " %s", words[i]);
+	buf_char(out, '\n');
+}
+
+static void
+describe_types(struct buf *out, const struct field *f)
+{
+	const char *before = " ";
+
+	if (f->types == 0)
+		buf_string(out, " any");
+	for (size_t i = 0; i < countof(type_names); i++)
+		if ((f->types & type_names[i].bit) != 0) {
+			buf_format(out, "%s%s", before, type_names[i].name);
+			before = "|";
+		}
+	if (f->format != NULL)
+		buf_format(out, " (%s)", f->format);
+	buf_string(out, f->enumerated ? " enum" : "");
+}
+
+static void
+describe_field(struct buf *out, const struct field *f)
+{
+	buf_format(out, "  field %s", f->name);
+	describe_types(out, f);
+	buf_string(out, f->read_only ? " readOnly" : "");
+	buf_string(out, f->write_only ? " writeOnly" : "");
+	buf_string(out, f->create_only ? " createOnly" : "");
+	buf_string(out, f->filterable ? " filter" : "");
+	buf_string(out, f->sortable ? " sort" : "");
+	buf_char(out, '\n');
+}
+
+static void
+describe_declared(struct buf *out, const char *intro,
+    const struct declared *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct declared *d = &list[i];
+
+		buf_format(out, "%s %s -> %d %s \"%s\"", intro, d->key,
+		    d->status, d->code, d->message);
+		for (size_t j = 0; j < d->path_length; j++)
+			buf_format(out, "%s%s", j == 0 ? " at /" : "/",
+			    d->path[j]);
+		buf_char(out, '\n');
+	}
+}
+
+/* What the body takes; "!" marks what must be there. */
+static void
+describe_body(struct buf *out, const struct operation *op)
+{
+	struct schema_property p;
+
+	if (op->body == NULL)
+		return;
+	buf_format(out, "    body %s:", op->body_file);
+	for (size_t i = 0; schema_property(op->body, i, &p); i++)
+		buf_format(out, " %s%s", p.name, p.required ? "!" : "");
+	buf_char(out, '\n');
+}
+
+static void
+describe_arguments(struct buf *out, const struct operation *op,
+    const struct intake *in)
+{
+	if (op->verb != VERB_CALL)
+		return;
+	buf_format(out, "    calls %s\n", op->function.sql);
+	if (op->query_file != NULL)
+		buf_format(out, "    query %s\n", op->query_file);
+	for (size_t i = 0; i < op->argument_count; i++) {
+		buf_format(out, "    argument %s", op->arguments[i].name);
+		describe_types(out, &op->arguments[i]);
+		buf_string(out, i < in->sent_first ? " path" : "");
+		buf_string(out, in->required[i] ? " required\n" : "\n");
+	}
+}
+
+static void
+describe_list(struct buf *out, const struct operation *op)
+{
+	const struct resource *r = op->resource;
+
+	if (op->verb != VERB_LIST)
+		return;
+	buf_string(out, "    filter");
+	for (size_t i = 0; i < r->field_count; i++)
+		if (r->fields[i].filterable)
+			buf_format(out, " %s", r->fields[i].name);
+	buf_string(out, "\n    order");
+	for (size_t i = 0; i < op->order_count; i++)
+		buf_format(out, " %s.%s", op->order[i].field->name,
+		    op->order[i].descending ? "desc" : "asc");
+	buf_format(out, "\n    limit %u max %u\n", op->limit_default,
+	    op->limit_max);
+}
+
+static void
+describe_returns(struct buf *out, const struct operation *op,
+    const struct intake *in)
+{
+	if (op->verb == VERB_CALL && op->returns_file == NULL)
+		return;
+	if (op->verb == VERB_DELETE)
+		return;
+	buf_string(out, "    returns");
+	if (op->returns_file != NULL)
+		buf_format(out, " %s%s", op->returns_file,
+		    op->returns_array ? " [rows]" : "");
+	buf_char(out, ':');
+	for (size_t i = 0; i < in->returned_count; i++)
+		buf_format(out, " %s", in->returned[i]->name);
+	buf_string(out, in->returned_count == 0 ? " any\n" : "\n");
+}
+
+static void
+describe_operation(struct buf *out, const struct contract *c, size_t number)
+{
+	const struct operation *op = &c->operations[number];
+	const struct intake *in = &c->intakes[number];
+
+	buf_format(out, "  operation %u %s: %s %s -> %d\n", op->number,
+	    op->name, method_name(op->method), op->pattern, op->status);
+	if (op->summary != NULL)
+		buf_format(out, "    summary %s\n", op->summary);
+	describe_words(out, "    roles", op->roles, op->role_count);
+	describe_list(out, op);
+	describe_body(out, op);
+	describe_arguments(out, op, in);
+	describe_returns(out, op, in);
+	describe_declared(out, "    error", op->errors, op->error_count);
+}
+
+static void
+describe_resource(struct buf *out, const struct contract *c,
+    const struct resource *r)
+{
+	buf_format(out, "\nresource %s\n  path %s\n  schema %s\n", r->name,
+	    r->path, r->schema_file);
+	if (r->table.name != NULL)
+		buf_format(out, "  table %s\n", r->table.sql);
+	if (r->key != NULL)
+		buf_format(out, "  key %s\n", r->key->name);
+	for (size_t i = 0; i < r->field_count; i++)
+		describe_field(out, &r->fields[i]);
+	describe_declared(out, "  constraint", r->constraints,
+	    r->constraint_count);
+	for (size_t i = 0; i < c->operation_count; i++)
+		if (c->operations[i].resource == r)
+			describe_operation(out, c, i);
+}
+
+/* The trie, as a request walks it. */
+static void
+describe_node(struct buf *out, const struct node *node, int depth)
+{
+	for (size_t m = 0; m < METHOD_COUNT; m++)
+		if (node->by_method[m] != NULL)
+			buf_format(out, "%*s%s -> %s\n", 2 * depth, "",
+			    method_name(m), node->by_method[m]->name);
+	for (size_t i = 0; i < node->child_count; i++) {
+		buf_format(out, "%*s/%s\n", 2 * depth, "",
+		    node->children[i]->literal);
+		describe_node(out, node->children[i], depth + 1);
+	}
+	if (node->parameter != NULL) {
+		buf_format(out, "%*s/{}\n", 2 * depth, "");
+		describe_node(out, node->parameter, depth + 1);
+	}
+}
+
+void
+contract_describe(const struct contract *contract, struct buf *out)
+{
+	const struct contract_about *a = &contract->about;
+
+	buf_format(out, "contract %s %s\n", a->title, a->version);
+	buf_format(out, "base %s\n", *a->base != '\0' ? a->base : "/");
+	describe_words(out, "roles", a->roles, a->role_count);
+	if (a->anonymous != NULL)
+		buf_format(out, "anonymous %s\n", a->anonymous);
+	describe_words(out, "server roles", a->server_roles,
+	    a->server_role_count);
+	for (size_t i = 0; i < contract->resource_count; i++)
+		describe_resource(out, contract, &contract->resources[i]);
+	buf_string(out, "\nroutes\n");
+	describe_node(out, contract->routes, 1);
+}

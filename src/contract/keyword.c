@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The keywords.  A schema object is first held against the table: what it does
+ * not name is a fault, and so is a value of the wrong shape; what passes is put
+ * aside by keyword.  So the order of keywords in a file never matters, and the
+ * builders of rules meet only values of the right shape.
+ */
+#include "contract/frame.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+const struct keyword_row schema_keywords[KEYWORD_COUNT] = {
+#define K(name, text, shape) [KEYWORD_##name] = { text, SHAPE_##shape },
+	KEYWORDS(K)
+#undef K
+};
+
+/* Keywords of 2020-12 that are known and refused. */
+static const char *const not_yet[] = { "patternProperties", "contains",
+	"minContains", "maxContains", "dependentSchemas",
+	"unevaluatedProperties", "unevaluatedItems", "$anchor", "$dynamicRef",
+	"$dynamicAnchor", "$vocabulary", "contentEncoding", "contentMediaType",
+	"contentSchema" };
+
+/* Where a keyword's value stands, and what is in it. */
+struct spot
+frame_spot(const struct frame *f, enum keyword k)
+{
+	return (struct spot){ f->schema->spot.document, f->object,
+		schema_keywords[k].name, 0, false };
+}
+
+struct spot
+frame_spot_member(const struct frame *f, enum keyword k, const char *name)
+{
+	return (struct spot){ f->schema->spot.document, f->value[k], name, 0,
+		false };
+}
+
+struct spot
+frame_spot_item(const struct frame *f, struct json_object *list, size_t index)
+{
+	return (struct spot){ f->schema->spot.document, list, NULL, index,
+		false };
+}
+
+void
+frame_fault(const struct frame *f, enum keyword k, const char *format, ...)
+{
+	struct spot spot = frame_spot(f, k);
+	va_list ap;
+
+	va_start(ap, format);
+	library_fault(f->library, &spot, "\"%s\" %s", schema_keywords[k].name,
+	    arena_vformat(f->arena, format, ap));
+	va_end(ap);
+}
+
+/* A tree as JSON text, in the arena. */
+const char *
+frame_json(struct arena *arena, struct json_object *value)
+{
+	const char *text;
+	struct buf b;
+
+	buf_init(&b, SIZE_MAX / 8);
+	json_write(&b, value);
+	text = arena_copy(arena, b.at, b.length);
+	buf_release(&b);
+	return text;
+}
+
+const char *
+frame_json_string(struct arena *arena, const char *s)
+{
+	const char *text;
+	struct buf b;
+
+	buf_init(&b, SIZE_MAX / 8);
+	buf_json_string(&b, s);
+	text = arena_copy(arena, b.at, b.length);
+	buf_release(&b);
+	return text;
+}
+
+const struct issue_param *
+frame_params(struct arena *arena, const char *name, const char *json)
+{
+	struct issue_param *p = arena_alloc(arena, PARAMS_MAX * sizeof(*p));
+
+	p[0] = (struct issue_param){ name, json };
+	return p;
+}
+
+/* What an issue about a limit says, in zod's words. */
+const struct issue_param *
+frame_params_limit(struct arena *arena, const char *name, const char *limit,
+    bool inclusive, const char *origin)
+{
+	struct issue_param *p = arena_alloc(arena, PARAMS_MAX * sizeof(*p));
+
+	p[0] = (struct issue_param){ name, limit };
+	p[1] = (struct issue_param){ "inclusive",
+		inclusive ? "true" : "false" };
+	p[2] = (struct issue_param){ "origin", origin };
+	return p;
+}
+
+/* A number that counts something; false when it is none. */
+bool
+frame_count(struct json_object *value, size_t *ret)
+{
+	struct number n;
+	enum json_type type = json_object_get_type(value);
+
+	if (type != json_type_int && type != json_type_double)
+		return false;
+	number_of(value, &n);
+	if (n.negative || !number_is_integer(&n))
+		return false;
+	*ret = n.text != NULL || n.exponent > 15 ? SIZE_MAX : n.digits;
+	for (; n.exponent > 0 && *ret < SIZE_MAX / 10; n.exponent--)
+		*ret *= 10;
+	return true;
+}
+
+bool
+frame_is_true(const struct frame *f, enum keyword k)
+{
+	return f->given[k] && json_object_get_boolean(f->value[k]);
+}
+
+/* Is any of the keywords from `first` to `last` given? */
+bool
+frame_any(const struct frame *f, enum keyword first, enum keyword last)
+{
+	for (size_t k = first; k <= last; k++)
+		if (f->given[k])
+			return true;
+	return false;
+}
+
+/* A pair of counts; `least` and `most` are keywords. */
+struct span
+frame_span(struct frame *f, enum keyword least, enum keyword most,
+    const enum rule rules[2], const char *origin)
+{
+	struct span span = { 0, SIZE_MAX, rules[0], rules[1], NULL, NULL };
+
+	if (f->given[least] && frame_count(f->value[least], &span.least))
+		span.least_params = frame_params_limit(f->arena, "minimum",
+		    frame_json(f->arena, f->value[least]), true, origin);
+	if (f->given[most] && frame_count(f->value[most], &span.most))
+		span.most_params = frame_params_limit(f->arena, "maximum",
+		    frame_json(f->arena, f->value[most]), true, origin);
+	if (span.least > span.most)
+		frame_fault(f, most, "is less than \"%s\"",
+		    schema_keywords[least].name);
+	return span;
+}
+
+/* The subschema that is a keyword's value. */
+const struct schema *
+frame_sub(struct frame *f, enum keyword k)
+{
+	struct spot spot = frame_spot(f, k);
+
+	return schema_make(f->set, &spot, f->value[k], VARIANT_WHOLE);
+}
+
+/* The subschemas of a list, from `first` on in `ret`. */
+void
+frame_sub_list(struct frame *f, enum keyword k, enum variant variant,
+    const struct schema **ret)
+{
+	struct json_object *list = f->value[k];
+
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct spot spot = frame_spot_item(f, list, i);
+
+		ret[i] = schema_make(f->set, &spot,
+		    json_object_array_get_idx(list, i), variant);
+	}
+}
+
+/* Does the variant judge members of an update, which may be any of them? */
+bool
+variant_is_partial(enum variant variant)
+{
+	return variant == VARIANT_UPDATE || variant == VARIANT_PARTIAL;
+}
+
+/* Does the variant refuse members that it does not name, in any case? */
+bool
+variant_is_closed(enum variant variant)
+{
+	return variant == VARIANT_CREATE || variant == VARIANT_UPDATE ||
+	    variant == VARIANT_BODY;
+}
+
+static bool
+is_names(struct json_object *value)
+{
+	if (!json_object_is_type(value, json_type_array))
+		return false;
+	for (size_t i = 0; i < json_object_array_length(value); i++) {
+		struct json_object *item = json_object_array_get_idx(value, i);
+
+		if (!json_object_is_type(item, json_type_string))
+			return false;
+		for (size_t j = 0; j < i; j++)
+			if (value_equal(item,
+				json_object_array_get_idx(value, j)))
+				return false;
+	}
+	return true;
+}
+
+static bool
+is_names_map(struct json_object *value)
+{
+	if (!json_object_is_type(value, json_type_object))
+		return false;
+	json_object_object_foreach(value, name, list) {
+		(void)name;
+		if (!is_names(list))
+			return false;
+	}
+	return true;
+}
+
+/* What the shape wants, when the value has not got it; else NULL. */
+static const char *
+misfit(enum shape shape, struct json_object *value)
+{
+	enum json_type type = json_object_get_type(value);
+	size_t count;
+
+	switch (shape) {
+	case SHAPE_STRING:
+		return type == json_type_string ? NULL : "must be a string";
+	case SHAPE_BOOLEAN:
+		return type == json_type_boolean ? NULL :
+						   "must be true or false";
+	case SHAPE_NUMBER:
+		return type == json_type_int || type == json_type_double ?
+		    NULL : "must be a number";
+	case SHAPE_COUNT:
+		return frame_count(value, &count) ? NULL :
+		    "must be an integer, 0 or more";
+	case SHAPE_SCHEMAS:
+		return type == json_type_array &&
+			json_object_array_length(value) > 0 ? NULL :
+		    "must be a list of schemas, not empty";
+	case SHAPE_SCHEMA_MAP:
+		return type == json_type_object ? NULL :
+		    "must be an object of schemas";
+	case SHAPE_LIST:
+		return type == json_type_array ? NULL : "must be a list";
+	case SHAPE_NAMES:
+		return is_names(value) ? NULL :
+		    "must be a list of different strings";
+	case SHAPE_NAMES_MAP:
+		return is_names_map(value) ? NULL :
+		    "must be an object of lists of different strings";
+	case SHAPE_TYPE:
+		return type == json_type_string || (is_names(value) &&
+			json_object_array_length(value) > 0) ? NULL :
+		    "must be a type or a list of different types";
+	default:	/* schemas are looked at when they are compiled */
+		return NULL;
+	}
+}
+
+static void
+fault_unknown(const struct frame *f, const char *name)
+{
+	struct spot spot = { f->schema->spot.document, f->object, name, 0,
+		true };
+
+	for (size_t i = 0; i < countof(not_yet); i++) {
+		if (strcmp(not_yet[i], name) != 0)
+			continue;
+		library_fault(f->library, &spot,
+		    "the keyword \"%s\" is not supported yet", name);
+		return;
+	}
+	library_fault(f->library, &spot, "unknown keyword \"%s\"", name);
+}
+
+/* Puts the members aside by keyword. */
+void
+frame_sort(struct frame *f)
+{
+	json_object_object_foreach(f->object, name, value) {
+		const char *wrong;
+		size_t k = 0;
+
+		while (k < KEYWORD_COUNT &&
+		    strcmp(schema_keywords[k].name, name) != 0)
+			k++;
+		if (k == KEYWORD_COUNT) {
+			fault_unknown(f, name);
+			continue;
+		}
+		if ((wrong = misfit(schema_keywords[k].shape, value)) != NULL) {
+			frame_fault(f, k, "%s", wrong);
+			continue;
+		}
+		f->given[k] = true;
+		f->value[k] = value;
+	}
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * struct reply -> bytes.  libfcgi's writer copies everything through 8 KiB and
+ * makes a system call for each; an answer is complete in memory here, so its
+ * records are laid out as one vector over the buffers as they stand and leave
+ * with one sendmsg(2): no copy of the body, and no moment at which half an
+ * answer is under way because this process was stopped between two writes.
+ *
+ * Invariant: what is sent is a whole answer.  A reply that passed its limit is
+ * replaced before, and a connection that did not take all of it is dropped.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "base/problem.h"
+#include "http/http.h"
+#include "http/internal.h"
+
+enum {
+	HEAD_MAX = 64 * 1024,	/* bytes of all header lines of a reply */
+	VALUE_MAX = 16 * 1024,	/* bytes of one value */
+
+	/* FastCGI specification, sections 3.3 and 8. */
+	RECORD_HEADER = 8,
+	RECORD_MAX = 65528,	/* content: a multiple of 8, so no padding */
+	RECORD_END_REQUEST = 3,
+	RECORD_STDOUT = 6,
+
+	RECORDS_AT_ONCE = 32,	/* of one sendmsg(): 2 MiB */
+	PARTS_MAX = RECORDS_AT_ONCE * 3 + 1,
+};
+
+static const struct {
+	int status;
+	const char *phrase;
+} phrases[] = {
+	{ 200, "OK" },
+	{ 201, "Created" },
+	{ 202, "Accepted" },
+	{ 204, "No Content" },
+	{ 206, "Partial Content" },
+	{ 303, "See Other" },
+	{ 304, "Not Modified" },
+	{ 400, "Bad Request" },
+	{ 401, "Unauthorized" },
+	{ 403, "Forbidden" },
+	{ 404, "Not Found" },
+	{ 405, "Method Not Allowed" },
+	{ 406, "Not Acceptable" },
+	{ 408, "Request Timeout" },
+	{ 409, "Conflict" },
+	{ 410, "Gone" },
+	{ 412, "Precondition Failed" },
+	{ 413, "Content Too Large" },
+	{ 414, "URI Too Long" },
+	{ 415, "Unsupported Media Type" },
+	{ 422, "Unprocessable Content" },
+	{ 428, "Precondition Required" },
+	{ 429, "Too Many Requests" },
+	{ 431, "Request Header Fields Too Large" },
+	{ 500, "Internal Server Error" },
+	{ 501, "Not Implemented" },
+	{ 502, "Bad Gateway" },
+	{ 503, "Service Unavailable" },
+	{ 504, "Gateway Timeout" },
+};
+
+void
+reply_init(struct reply *rp, size_t limit)
+{
+	*rp = (struct reply){ .status = 200 };
+	buf_init(&rp->head, HEAD_MAX);
+	buf_init(&rp->body, limit);
+}
+
+void
+reply_release(struct reply *rp)
+{
+	buf_release(&rp->head);
+	buf_release(&rp->body);
+}
+
+void
+reply_clear(struct reply *rp)
+{
+	rp->status = 200;
+	rp->content_type = NULL;
+	rp->close = false;
+	buf_clear(&rp->head);
+	buf_clear(&rp->body);
+}
+
+void
+reply_header(struct reply *rp, const char *name, const char *format, ...)
+{
+	char value[VALUE_MAX];
+	va_list ap;
+	int n;
+
+	va_start(ap, format);
+	n = vsnprintf(value, sizeof(value), format, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n >= sizeof(value) || !field_is_clean(value))
+		return;
+	buf_format(&rp->head, "%s: %s\r\n", name, value);
+}
+
+bool
+reply_settle(struct reply *rp, const struct scope *sc)
+{
+	const struct problem_kind *kind = problem_kind(PROBLEM_INTERNAL);
+
+	if (!rp->head.failed && !rp->body.failed)
+		return true;
+	reply_clear(rp);
+	rp->status = kind->status;
+	buf_format(&rp->body, "{\"ok\":false,\"error\":{\"code\":\"%s\","
+	    "\"status\":%d,\"message\":\"%s\",\"retryable\":false,"
+	    "\"issues\":[]},\"meta\":{\"request_id\":\"%s\"}}", kind->code,
+	    kind->status, kind->sentence, sc->request_id);
+	return !rp->body.failed;
+}
+
+static const char *
+phrase_of(int status)
+{
+	for (size_t i = 0; i < countof(phrases); i++) {
+		if (phrases[i].status == status)
+			return phrases[i].phrase;
+	}
+	return "";
+}
+
+/*
+ * The lines before the body (RFC 3875, section 6).  204 and 304 have no
+ * content, so no length (RFC 9110, section 8.6); for all others the length is
+ * what lets a client see that an answer was cut off.
+ */
+static void
+write_head(const struct reply *rp, struct buf *head)
+{
+	buf_clear(head);
+	buf_format(head, "Status: %d %s\r\n", rp->status,
+	    phrase_of(rp->status));
+	if (rp->status != 204 && rp->status != 304)
+		buf_format(head, "Content-Type: %s\r\nContent-Length: %zu\r\n",
+		    rp->content_type != NULL ? rp->content_type :
+		    "application/json", rp->body.length);
+	buf_add(head, rp->head.at, rp->head.length);
+	buf_string(head, "\r\n");
+}
+
+static void
+record_header(unsigned char at[RECORD_HEADER], int type, int request_id,
+    size_t length)
+{
+	at[0] = 1;
+	at[1] = (unsigned char)type;
+	at[2] = (unsigned char)(request_id >> 8);
+	at[3] = (unsigned char)request_id;
+	at[4] = (unsigned char)(length >> 8);
+	at[5] = (unsigned char)length;
+	at[6] = 0;
+	at[7] = 0;
+}
+
+/* Sends all parts; EAGAIN is SO_SNDTIMEO running out. */
+static bool
+send_all(int fd, struct iovec *part, size_t parts)
+{
+	struct msghdr message = { .msg_iov = part, .msg_iovlen = parts };
+
+	while (message.msg_iovlen > 0) {
+		ssize_t n = sendmsg(fd, &message, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return false;
+		for (; message.msg_iovlen > 0; message.msg_iovlen--) {
+			part = message.msg_iov;
+			if ((size_t)n < part->iov_len) {
+				part->iov_base = (char *)part->iov_base + n;
+				part->iov_len -= (size_t)n;
+				break;
+			}
+			n -= (ssize_t)part->iov_len;
+			message.msg_iov++;
+		}
+	}
+	return true;
+}
+
+/* Two pieces of text, of which the first may be used up. */
+struct content {
+	const char *at[2];
+	size_t left[2];
+};
+
+/* Lays out one record of what is left; returns the number of parts added. */
+static size_t
+lay_record(struct content *content, unsigned char header[RECORD_HEADER],
+    int request_id, struct iovec *part)
+{
+	size_t length = 0, n = 1;
+
+	for (int i = 0; i < 2; i++) {
+		size_t take = content->left[i];
+
+		if (take > RECORD_MAX - length)
+			take = RECORD_MAX - length;
+		if (take == 0)
+			continue;
+		part[n++] = (struct iovec){ (void *)content->at[i], take };
+		content->at[i] += take;
+		content->left[i] -= take;
+		length += take;
+	}
+	record_header(header, RECORD_STDOUT, request_id, length);
+	part[0] = (struct iovec){ header, RECORD_HEADER };
+	return n;
+}
+
+static bool
+send_records(int fd, int request_id, struct content *content)
+{
+	unsigned char header[RECORDS_AT_ONCE][RECORD_HEADER];
+	unsigned char end[3 * RECORD_HEADER] = { 0 };
+	struct iovec part[PARTS_MAX];
+	size_t parts, records;
+
+	record_header(end, RECORD_STDOUT, request_id, 0);
+	record_header(end + RECORD_HEADER, RECORD_END_REQUEST, request_id,
+	    RECORD_HEADER);
+	do {
+		parts = records = 0;
+		while (records < RECORDS_AT_ONCE &&
+		    (content->left[0] > 0 || content->left[1] > 0))
+			parts += lay_record(content, header[records++],
+			    request_id, part + parts);
+		if (content->left[1] == 0 && content->left[0] == 0)
+			part[parts++] = (struct iovec){ end, sizeof(end) };
+		if (!send_all(fd, part, parts))
+			return false;
+	} while (content->left[0] > 0 || content->left[1] > 0);
+	return true;
+}
+
+bool
+reply_send(int fd, int request_id, const struct reply *rp, enum method m,
+    struct buf *head)
+{
+	struct content content = { 0 };
+
+	write_head(rp, head);
+	if (head->failed)
+		return false;
+	content.at[0] = head->at;
+	content.left[0] = head->length;
+	if (m != METHOD_HEAD && rp->status != 204 && rp->status != 304) {
+		content.at[1] = rp->body.at;
+		content.left[1] = rp->body.length;
+	}
+	return send_records(fd, request_id, &content);
+}
