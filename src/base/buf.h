@@ -32,6 +32,10 @@ void buf_release(struct buf *b);
 /* Empties it and forgets the failure; keeps up to 256 KiB of memory. */
 void buf_clear(struct buf *b);
 
+/*
+ * Add to the end: bytes, a string, a byte, a number in decimal, a printf text.
+ * What would pass the limit is not added at all.
+ */
 void buf_add(struct buf *b, const void *bytes, size_t length);
 void buf_string(struct buf *b, const char *s);
 void buf_char(struct buf *b, char c);

@@ -30,7 +30,7 @@ enum {
 	GAUGE_ROOM = 15,	/* for gauges of later versions */
 	BUCKETS = 15,		/* with the one of +Inf */
 	SPINS = 100,
-	VERSION = 1,
+	LAYOUT_VERSION = 1,
 };
 
 static const char magic[8] = "lockstep";
@@ -152,7 +152,7 @@ state_of(int fd)
 		    STATE_FOREIGN;
 	if (memcmp(head.magic, magic, sizeof(magic)) != 0)
 		return STATE_FOREIGN;
-	return head.version == VERSION && head.series_count == SERIES &&
+	return head.version == LAYOUT_VERSION && head.series_count == SERIES &&
 	    head.process_count == PROCESSES &&
 	    head.series_bytes == sizeof(struct series) &&
 	    st.st_size == sizeof(struct table) ? STATE_OURS : STATE_OLD;
@@ -161,7 +161,7 @@ state_of(int fd)
 static void
 begin(struct table *t)
 {
-	t->head.version = VERSION;
+	t->head.version = LAYOUT_VERSION;
 	t->head.series_count = SERIES;
 	t->head.process_count = PROCESSES;
 	t->head.series_bytes = sizeof(struct series);

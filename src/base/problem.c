@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rows of problem.def as a table.  PROBLEM_NONE has no row of its own: who
- * asks for its text has a defect, and the reply to a defect is PROBLEM_INTERNAL.
+ * The rows of problem.def as a table.  PROBLEM_NONE has no row of its own:
+ * whoever asks for its text has a defect, and a defect is PROBLEM_INTERNAL.
  */
 #include "base/problem.h"
 

@@ -104,3 +104,17 @@ schema_types(const struct schema *schema)
 {
 	return schema->known_types;
 }
+
+const struct schema *
+schema_items(const struct schema *schema)
+{
+	const struct schema *items;
+
+	while (schema->reference != NULL)
+		schema = schema->reference;
+	if (schema->array == NULL || schema->array->items == NULL)
+		return NULL;
+	for (items = schema->array->items; items->reference != NULL;)
+		items = items->reference;
+	return items;
+}

@@ -82,16 +82,15 @@ write_list(struct buf *b, const struct sheet *sh, int rows)
 
 /* The text of a column of the query in a row, as the scope's. */
 static const char *
-text_of(struct arena *arena, const struct query *query, const struct field *field,
-    const PGresult *result, int row)
+text_of(struct arena *arena, const struct query *query,
+    const struct field *field, const PGresult *result, int row)
 {
 	size_t i;
 
 	for (i = 0; i < query->column_count; i++)
 		if (query->columns[i] == field)
 			break;
-	if (i == query->column_count ||
-	    PQgetisnull(result, row, (int)i))
+	if (i == query->column_count || PQgetisnull(result, row, (int)i))
 		return NULL;
 	return store_wire_text(arena, PQftype(result, (int)i),
 	    PQgetvalue(result, row, (int)i));

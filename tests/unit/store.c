@@ -142,7 +142,8 @@ START_TEST(each_verb_has_its_plainest_sql)
 }
 END_TEST
 
-static const char *const one[] = { "x\"; drop table t" };
+#define HOSTILE "x\"; drop table t"
+static const char *const one[] = { HOSTILE };
 static const char *const two[] = { "a,b}\"\\", "c" };
 static const char *const star[] = { "A*_%*" };
 
@@ -152,12 +153,12 @@ static const struct {
 } terms[] = {
 #define TERM(c, neg, v, n, s, p)                                               \
 	{ { &fields[TITLE], c, neg, v, n }, s, p }
-	TERM(COMPARE_EQ, false, one, 1, "\"title\" = $1", one[0]),
-	TERM(COMPARE_NEQ, false, one, 1, "\"title\" <> $1", one[0]),
-	TERM(COMPARE_GT, false, one, 1, "\"title\" > $1", one[0]),
-	TERM(COMPARE_GTE, false, one, 1, "\"title\" >= $1", one[0]),
-	TERM(COMPARE_LT, false, one, 1, "\"title\" < $1", one[0]),
-	TERM(COMPARE_LTE, true, one, 1, "not (\"title\" <= $1)", one[0]),
+	TERM(COMPARE_EQ, false, one, 1, "\"title\" = $1", HOSTILE),
+	TERM(COMPARE_NEQ, false, one, 1, "\"title\" <> $1", HOSTILE),
+	TERM(COMPARE_GT, false, one, 1, "\"title\" > $1", HOSTILE),
+	TERM(COMPARE_GTE, false, one, 1, "\"title\" >= $1", HOSTILE),
+	TERM(COMPARE_LT, false, one, 1, "\"title\" < $1", HOSTILE),
+	TERM(COMPARE_LTE, true, one, 1, "not (\"title\" <= $1)", HOSTILE),
 	TERM(COMPARE_LIKE, false, star, 1, "\"title\"::text like $1", "A%_%%"),
 	TERM(COMPARE_ILIKE, true, star, 1, "not (\"title\"::text ilike $1)",
 	    "A%_%%"),
@@ -405,7 +406,8 @@ static const struct {
 	    "[\"2026-01-01T00:00:00Z\"]" },
 	{ 2951, 0, "{11111111-1111-4111-8111-111111111111}",
 	    "[\"11111111-1111-4111-8111-111111111111\"]" },
-	{ 3807, 0, "{\"{\\\"a\\\": \\\"}\\\"}\",NULL}", "[{\"a\": \"}\"},null]" },
+	{ 3807, 0, "{\"{\\\"a\\\": \\\"}\\\"}\",NULL}",
+	    "[{\"a\": \"}\"},null]" },
 	{ 99999, 0, "draft", "\"draft\"" },
 };
 

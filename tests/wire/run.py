@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -89,7 +90,7 @@ def golden(kind):
             "now", lineterm="", n=0))
         if different:
             raise AssertionError(different)
-    run.__doc__ = f"A {kind} is one flush, one Sync, prepared the second time"
+    run.__doc__ = f"{kind}: one flush, one Sync, prepared the second time"
     return run
 
 
@@ -402,6 +403,35 @@ def no_database(home):
             home.pg.start()
         tap.wait_for(lambda: wire.ask("GET", "/notes")["problem"] == "NONE",
                      "the database", seconds=5)
+
+
+@case
+def silent_database(home):
+    """A database that takes the connection and says nothing is given up."""
+    place = home.directory / "silent"
+    place.mkdir()
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(place / ".s.PGSQL.5432"))
+        silent.listen()
+        with wired.Wire(home, options=f" host={place}") as wire:
+            for deadline_ms, seconds in ((300, 1), ("-", 3)):
+                began = time.monotonic()
+                problem(wire.ask("GET", "/notes", deadline_ms=deadline_ms),
+                        "UNAVAILABLE", retry_after=1)
+                tap.same(time.monotonic() - began < seconds, True, "in time")
+
+
+@case
+def large_values(home):
+    """What is larger than the socket's buffers goes there and back."""
+    fresh(home)
+    large = {f"m{n}": str(n) * 9000 for n in range(60)}
+    with wired.Wire(home) as wire:
+        for _ in range(2):
+            got = wire.data("PATCH", f"/notes/{ONE}", {"extra": large})
+            tap.same(got["extra"] == large, True, "the value")
+        got = wire.data("GET", "/notes?select=extra")
+        tap.same(got == [{"extra": large}], True, "the value in a list")
 
 
 @case
