@@ -136,6 +136,7 @@ store_settings(const struct config *c)
 		.idle_timeout_ms = c->idle_timeout_ms,
 		.reconnect_max_ms = c->reconnect_max_ms,
 		.statements_max = c->statements,
+		.reply_limit_bytes = c->reply_limit_bytes,
 		.trace_file = c->trace_file,
 	};
 }

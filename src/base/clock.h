@@ -14,7 +14,7 @@ int64_t clock_unix_ms(void);
 /* Writes "2026-01-02T03:04:05.678Z" and a NUL into at (25 bytes). */
 void clock_rfc3339(int64_t unix_ms, char at[25]);
 
-/* Milliseconds from now to a deadline: 0 when it has passed, -1 for none (0). */
+/* Milliseconds from now to a deadline: 0 when it is past, -1 for none (0). */
 int clock_left_ms(uint64_t deadline_ns);
 
 #endif

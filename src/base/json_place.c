@@ -130,7 +130,8 @@ find(const struct json_places *places, const struct json_object *parent,
 	const struct noted *it = *bucket(places, parent, name, index);
 
 	for (; it != NULL; it = it->next) {
-		if (it->parent != parent || (it->name == NULL) != (name == NULL))
+		if (it->parent != parent ||
+		    (it->name == NULL) != (name == NULL))
 			continue;
 		if (name != NULL ? strcmp(it->name, name) == 0 :
 		    it->index == index)

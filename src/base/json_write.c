@@ -88,7 +88,8 @@ json_write(struct buf *b, struct json_object *value)
 		buf_string(b, "null");
 		break;
 	case json_type_boolean:
-		buf_string(b, json_object_get_boolean(value) ? "true" : "false");
+		buf_string(b,
+		    json_object_get_boolean(value) ? "true" : "false");
 		break;
 	case json_type_int:
 		write_integer(b, value);

@@ -31,7 +31,7 @@ void contract_free(struct contract *contract);
 /* What api.json says. */
 struct contract_about {
 	const char *title, *version;
-	const char *base;		/* "/api" */
+	const char *base;		/* "/api"; "" when it is "/" */
 	const char *const *roles;
 	size_t role_count;
 	const char *anonymous;		/* or NULL */

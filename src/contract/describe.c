@@ -110,14 +110,17 @@ static void
 describe_list(struct buf *out, const struct operation *op)
 {
 	const struct resource *r = op->resource;
+	const char *before = "    filter";
 
 	if (op->verb != VERB_LIST)
 		return;
-	buf_string(out, "    filter");
 	for (size_t i = 0; i < r->field_count; i++)
-		if (r->fields[i].filterable)
+		if (r->fields[i].filterable) {
+			buf_string(out, before);
 			buf_format(out, " %s", r->fields[i].name);
-	buf_string(out, "\n    order");
+			before = "";
+		}
+	buf_string(out, *before == '\0' ? "\n    order" : "    order");
 	for (size_t i = 0; i < op->order_count; i++)
 		buf_format(out, " %s.%s", op->order[i].field->name,
 		    op->order[i].descending ? "desc" : "asc");

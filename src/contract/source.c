@@ -21,6 +21,10 @@ enum {
 	NEAR_MAX = 64,		/* bytes of words that hints look at */
 };
 
+static void fault_line(struct loader *ld, const char *file, size_t line,
+    size_t column, const char *what, const char *format, va_list ap)
+    PRINTF_LIKE(6, 0);
+
 static void
 fault_line(struct loader *ld, const char *file, size_t line, size_t column,
     const char *what, const char *format, va_list ap)

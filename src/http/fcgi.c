@@ -249,7 +249,7 @@ serve(struct desk *d, enum problem verdict, enum problem parsed)
  */
 static bool
 converse(struct desk *d, FCGX_Request *fr, enum problem verdict,
-    uint64_t began_ns)
+    bool may_keep, uint64_t began_ns)
 {
 	struct intake intake;
 	enum problem parsed;
@@ -265,18 +265,18 @@ converse(struct desk *d, FCGX_Request *fr, enum problem verdict,
 	d->request.began_ns = began_ns;
 	serve(d, intake.verdict, parsed);
 	keep = intake.ended && intake.verdict != PROBLEM_BAD_REQUEST &&
-	    fr->keepConnection != 0 && !d->reply.close &&
+	    fr->keepConnection != 0 && !d->reply.close && may_keep &&
 	    !atomic_load(d->stopping);
 	sent = reply_settle(&d->reply, &d->scope) &&
 	    reply_send(fr->ipcFd, fr->requestId, &d->reply, d->request.method,
-	    &d->head);
+	    !keep && fr->keepConnection != 0, &d->head);
 	if (sent && !intake.ended)
 		linger(fr->ipcFd);
 	return keep && sent;
 }
 
 enum fate
-fcgi_converse(struct desk *d, int fd, enum problem verdict)
+fcgi_converse(struct desk *d, int fd, enum problem verdict, bool may_keep)
 {
 	uint64_t began_ns = clock_now_ns();
 	FCGX_Request fr;
@@ -293,7 +293,7 @@ fcgi_converse(struct desk *d, int fd, enum problem verdict)
 		return FATE_CLOSED;
 	scope_init(&d->scope, d->scope.arena);
 	if (fr.role == FCGI_RESPONDER)
-		keep = converse(d, &fr, verdict, began_ns);
+		keep = converse(d, &fr, verdict, may_keep, began_ns);
 	FCGX_Free(&fr, 0);
 	if (keep && d->hurried)
 		fcgi_set_timeouts(fd, d->options->io_timeout_ms);

@@ -39,7 +39,7 @@ enum {
 	TICK_MS = 5,		/* of the usher while all threads are busy */
 	BACKOFF_MS = 100,	/* without accepting, when out of descriptors */
 	LATECOMERS_MS = 50,	/* stop: connects that found the old path */
-	IDLE_GRACE_MS = 1500,	/* stop: kept connections without traffic */
+	IDLE_GRACE_MS = 2000,	/* stop: kept connections without traffic */
 	JOIN_MS = 200,		/* stop: past drain_ms, for threads to end */
 	GATHER = 64,		/* events that the usher takes at once */
 };
@@ -51,11 +51,13 @@ enum state {
 	STATE_HELD,	/* parked, and the usher looks at it for a moment */
 };
 
+enum farewell { FAREWELL_NONE, FAREWELL_SENT, FAREWELL_SHUT };
+
 struct connection {
 	int fd;
 	_Atomic enum state state;
 	bool pooled;		/* false: beyond connections_max, never kept */
-	bool retired;		/* stop: told that no more is read */
+	enum farewell farewell;	/* stop: what the peer was told */
 	uint64_t parked_ns;
 	struct connection *next;	/* free slots */
 };
@@ -196,9 +198,9 @@ connection_park(struct front *front, struct connection *c, int op)
 static void
 attend(struct hand *h, struct connection *c, enum problem verdict)
 {
-	enum fate fate = fcgi_converse(&h->desk, c->fd, verdict);
+	enum fate fate = fcgi_converse(&h->desk, c->fd, verdict, c->pooled);
 
-	if (fate == FATE_KEEP && c->pooled)
+	if (fate == FATE_KEEP)
 		connection_park(h->front, c, EPOLL_CTL_MOD);
 	else
 		connection_close(h->front, c, fate == FATE_CLOSED);
@@ -274,7 +276,7 @@ accept_one(struct front *front, struct connection **ret,
 		c = spare;
 	c->fd = fd;
 	c->pooled = c != spare;
-	c->retired = false;
+	c->farewell = FAREWELL_NONE;
 	atomic_store(&c->state, STATE_BUSY);
 	pthread_mutex_unlock(&front->lock);
 	*ret = c;
@@ -491,14 +493,28 @@ usher_round(struct hand *usher)
 /* The stop. */
 
 /*
- * Ends the reading side of kept connections that had no traffic for a while
- * (with all set, of any).  What nginx sent before is still read and answered;
- * after that its next byte fails, and nothing of it has reached us.  So no
- * request that the kernel took from nginx is lost.  Those in use are closed
- * after their next answer and need no such end.
+ * Says farewell to a parked connection; nginx closes it then, or sends one more
+ * request that crossed the farewell and is answered.  So a stop loses nothing.
+ * From a peer that does neither for a while (with `now`, from any) no more is
+ * read: what it sent before is still answered, then there is the end of file.
  */
 static void
-retire(struct front *front, bool all)
+dismiss(struct connection *c, bool now)
+{
+	if (c->farewell == FAREWELL_NONE) {
+		farewell_send(c->fd);
+		c->farewell = FAREWELL_SENT;
+		c->parked_ns = clock_now_ns();
+	}
+	if (c->farewell == FAREWELL_SENT &&
+	    (now || has_passed_ms(c->parked_ns, IDLE_GRACE_MS))) {
+		shutdown(c->fd, SHUT_RD);
+		c->farewell = FAREWELL_SHUT;
+	}
+}
+
+static void
+dismiss_all(struct front *front, bool now)
 {
 	pthread_mutex_lock(&front->lock);
 	for (unsigned i = 0; i < front->options.connections_max; i++) {
@@ -508,11 +524,7 @@ retire(struct front *front, bool all)
 		if (!atomic_compare_exchange_strong(&c->state, &parked,
 		    STATE_HELD))
 			continue;
-		if (!c->retired &&
-		    (all || has_passed_ms(c->parked_ns, IDLE_GRACE_MS))) {
-			shutdown(c->fd, SHUT_RD);
-			c->retired = true;
-		}
+		dismiss(c, now);
 		atomic_store(&c->state, STATE_PARKED);
 	}
 	pthread_mutex_unlock(&front->lock);
@@ -565,7 +577,7 @@ stop_step(struct hand *usher, uint64_t *stop_ns)
 	over = has_passed_ms(*stop_ns, front->options.drain_ms);
 	if (front->listener >= 0)
 		close_listener(usher, over ? 0 : *stop_ns);
-	retire(front, over);
+	dismiss_all(front, over);
 	return over || (front->listener < 0 && atomic_load(&front->open) == 0);
 }
 

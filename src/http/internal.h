@@ -46,9 +46,11 @@ enum fate {
 
 /*
  * Reads one request, has it served (with verdict PROBLEM_UNAVAILABLE: refused
- * by overload(), in a hurry) and answers it.
+ * by overload(), in a hurry) and answers it; with may_keep false as the last
+ * one of the connection.
  */
-enum fate fcgi_converse(struct desk *d, int fd, enum problem verdict);
+enum fate fcgi_converse(struct desk *d, int fd, enum problem verdict,
+    bool may_keep);
 
 /*
  * Makes the reply fit to send: one whose body or head passed its limit becomes
@@ -59,11 +61,21 @@ bool reply_settle(struct reply *rp, const struct scope *sc) MUST_CHECK;
 
 /*
  * Sends the reply as the whole answer to a FastCGI request: its records, the
- * end of the stream and END_REQUEST, as a rule with one system call.  `head`
- * is scratch memory.  false when the peer did not take all of it.
+ * end of the stream and END_REQUEST, as a rule with one system call.  With
+ * `last` a farewell follows in the same call.  `head` is scratch memory.
+ * false when the peer did not take all of it.
  */
 bool reply_send(int fd, int request_id, const struct reply *rp, enum method m,
-    struct buf *head) MUST_CHECK;
+    bool last, struct buf *head) MUST_CHECK;
+
+/*
+ * Tells a peer, between two requests, that the connection will be closed: an
+ * empty STDERR record, which nginx skips when it waits for an answer, and
+ * which makes it drop the connection when it does not (behind END_REQUEST, or
+ * idle).  A bare close may cross a request on its way, and nginx repeats no
+ * POST.  Does not wait.
+ */
+void farewell_send(int fd);
 
 /* Is the value free of control bytes, and valid UTF-8? */
 bool field_is_clean(const char *value);

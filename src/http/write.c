@@ -29,6 +29,7 @@ enum {
 	RECORD_MAX = 65528,	/* content: a multiple of 8, so no padding */
 	RECORD_END_REQUEST = 3,
 	RECORD_STDOUT = 6,
+	RECORD_STDERR = 7,
 
 	RECORDS_AT_ONCE = 32,	/* of one sendmsg(): 2 MiB */
 	PARTS_MAX = RECORDS_AT_ONCE * 3 + 1,
@@ -226,16 +227,17 @@ lay_record(struct content *content, unsigned char header[RECORD_HEADER],
 }
 
 static bool
-send_records(int fd, int request_id, struct content *content)
+send_records(int fd, int request_id, struct content *content, bool last)
 {
 	unsigned char header[RECORDS_AT_ONCE][RECORD_HEADER];
-	unsigned char end[3 * RECORD_HEADER] = { 0 };
+	unsigned char end[4 * RECORD_HEADER] = { 0 };
 	struct iovec part[PARTS_MAX];
 	size_t parts, records;
 
 	record_header(end, RECORD_STDOUT, request_id, 0);
 	record_header(end + RECORD_HEADER, RECORD_END_REQUEST, request_id,
 	    RECORD_HEADER);
+	record_header(end + 3 * RECORD_HEADER, RECORD_STDERR, request_id, 0);
 	do {
 		parts = records = 0;
 		while (records < RECORDS_AT_ONCE &&
@@ -243,7 +245,8 @@ send_records(int fd, int request_id, struct content *content)
 			parts += lay_record(content, header[records++],
 			    request_id, part + parts);
 		if (content->left[1] == 0 && content->left[0] == 0)
-			part[parts++] = (struct iovec){ end, sizeof(end) };
+			part[parts++] = (struct iovec){ end,
+			    sizeof(end) - (last ? 0 : RECORD_HEADER) };
 		if (!send_all(fd, part, parts))
 			return false;
 	} while (content->left[0] > 0 || content->left[1] > 0);
@@ -252,7 +255,7 @@ send_records(int fd, int request_id, struct content *content)
 
 bool
 reply_send(int fd, int request_id, const struct reply *rp, enum method m,
-    struct buf *head)
+    bool last, struct buf *head)
 {
 	struct content content = { 0 };
 
@@ -265,5 +268,16 @@ reply_send(int fd, int request_id, const struct reply *rp, enum method m,
 		content.at[1] = rp->body.at;
 		content.left[1] = rp->body.length;
 	}
-	return send_records(fd, request_id, &content);
+	return send_records(fd, request_id, &content, last);
+}
+
+void
+farewell_send(int fd)
+{
+	unsigned char record[RECORD_HEADER];
+
+	/* All of nginx's requests have the id 1. */
+	record_header(record, RECORD_STDERR, 1, 0);
+	if (send(fd, record, sizeof(record), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return;	/* It is gone, or reads nothing: it is closed later. */
 }

@@ -157,19 +157,24 @@ class Connection:
 
     def silent(self):
         """Is there nothing to be read at this moment, not even the end?"""
-        self.socket.setblocking(False)
+        if self.buffered:
+            return False
         try:
-            self.buffered += self.socket.recv(1 << 18, socket.MSG_PEEK)
+            self.socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
             return False
         except BlockingIOError:
-            return not self.buffered
-        finally:
-            self.socket.settimeout(10.0)
+            return True
+        except ConnectionResetError:
+            return False
+
+    def farewell(self):
+        """Takes the server's farewell, an empty STDERR record."""
+        return self.record() == (STDERR, 1, b"")
 
     def is_closed(self):
-        """Waits for the server to close; False when it answers instead."""
+        """Waits for the server to close, with a farewell or without one;
+        False when it answers instead."""
         try:
-            self.take(1)
+            return self.farewell() and self.take(1) == b""
         except Closed:
             return True
-        return False

@@ -117,6 +117,14 @@ def letter_sent_recalled(s):
     same(s.curl("POST", path + "/recall", s.alice).data["status"], "draft")
     refused(s.curl("POST", path + "/recall", s.alice), 409,
             "letter_not_queued")
+    s.curl("POST", path + "/send", s.alice, {})
+    claim = ("update lockstep.jobs set state = '%s' where state = '%s' and "
+             f"args ->> 'letter_id' = '{s.letter}'")
+    s.cluster.psql(claim % ("running", "queued"))
+    refused(s.curl("POST", path + "/recall", s.alice), 409,
+            "letter_in_writing")
+    s.cluster.psql(claim % ("queued", "running"))
+    same(s.curl("POST", path + "/recall", s.alice).status, 200)
     same(s.curl("POST", path + "/send", s.alice, {}).status, 200)
 
 
@@ -452,12 +460,15 @@ def paths_strict(s):
     for path in ("/api/letters%2F1", "/api/letters%2f..%2fusers",
                  "/api/letters/../users", "/api/./letters", "/api//letters",
                  "/api/letters/", "/api/letters/%00", "/api/letters/%0a",
-                 "/api/letters/%ff", "/api/letters/%c0%af", "/api/%2e%2e/x",
+                 "/api/letters/%ff", "/api/letters/%c0%af",
+                 "/api/letters/%2e%2e/users",
                  "/api/letters/a%5cb", "/api/letters?a=%ff",
                  "/api/letters/%zz"):
         reply = s.get(path, s.alice, record=False)
         same(reply.status, 400, path)
         same(reply.error["code"], "bad_request", path)
+    same(s.get("/api/%2e%2e/api/letters", s.alice, record=False).status, 400)
+    same(s.get("/api/%2e%2e/x", s.alice, record=False).status, 404)
     same(s.get(f"/%61pi/letters/{s.letter}", s.alice,
                record=False).status, 200)
 
@@ -738,6 +749,13 @@ def accounts(s):
                    {"token": token})
     same((reply.status, reply.data["user_id"]), (201, sub), reply.body)
     member = f"/api/account_members/{reply.data['id']}"
+    again = s.curl("POST", path + "/invitations", owner,
+                   {"email": email, "role": "agent"}).data["token"]
+    refused(s.curl("POST", "/api/account_invitations/accept", guest,
+                   {"token": again}), 409, "already_member")
+    for row in s.get("/api/account_invitations?accepted_at=is.null",
+                     owner).data:
+        s.curl("DELETE", f"/api/account_invitations/{row['id']}", owner)
     same(len(s.get("/api/account_members", guest).data), 2)
     refused(s.curl("PATCH", member, guest, {"role": "admin"}), 404,
             "not_found")
@@ -917,12 +935,12 @@ def failures_of_ours(s):
     name = "app.my_profile()"
     whole = s.cluster.psql(
         f"select pg_get_functiondef('{name}'::regprocedure)")
-    broken = (f"create or replace function {name} returns app.users "
+    broken = (f"create or replace function {name} returns setof app.users "
               "language plpgsql as $$ begin %s; end $$")
     try:
         s.cluster.psql(broken % "raise 'x' using errcode = 'ZZ999'")
         refused(s.get("/api/me", s.alice), 500, "internal")
-        s.cluster.psql(broken % "perform pg_sleep(20); return null")
+        s.cluster.psql(broken % "perform pg_sleep(20)")
         refused(s.get("/api/me", s.alice), 504, "timeout")
     finally:
         s.cluster.psql(whole)

@@ -6,10 +6,10 @@
 # NAME.refused.txt.  UPDATE=1 writes what is expected anew; look at the
 # difference before it is committed.
 #
-# DESCRIBE names the program; ./describe beside the tests otherwise.
+# DESCRIBE names the program; otherwise it is where BUILDDIR has built it.
 
 here=$(cd "$(dirname "$0")" && pwd) || exit 2
-describe=${DESCRIBE:-./tests/golden/describe}
+describe=${DESCRIBE:-${BUILDDIR:-.}/tests/golden/describe}
 case $describe in
 /*) ;;
 *) describe=$(pwd)/$describe ;;

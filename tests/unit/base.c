@@ -532,7 +532,8 @@ static const struct issue_param of_email[] = { { "format", "\"email\"" } };
 static const struct issue_param of_length[] = { { "maximum", "80" },
     { "inclusive", "true" } };
 static const struct issue_param of_enum[] = {
-	{ "values", "[\"draft\",\"it's \\\"q\\\"\", 3 ,null,{\"a\":[1,\"]\"]}]" },
+	{ "values", "[\"draft\",\"it's \\\"q\\\"\", 3 ,null,"
+	    "{\"a\":[1,\"]\"]}]" },
 };
 static const struct issue_param of_none[] = { { "values", "[]" } };
 
