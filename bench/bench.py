@@ -48,7 +48,7 @@ def pgbench(s, connections, seconds):
     done = subprocess.run(
         [f"{sut.PG_BIN}/pgbench", "-n", "-M", "prepared", "-c",
          str(connections), "-j", "2", "-T", str(seconds), "-f", str(script),
-         "-D", f"claims={claims}", s.cluster.conninfo("lockstep")],
+         "-D", f"claims={claims}", s.cluster.conninfo("bench")],
         capture_output=True, text=True, check=False)
     found = re.search(r"tps = ([\d.]+)", done.stdout)
     if not found:
@@ -105,6 +105,9 @@ def main():
     settings = {"workers": options.workers, "threads": options.threads,
                 "log_level": os.environ.get("LOG_LEVEL", "info")}
     with sut.System(settings=settings) as s:
+        # pgbench prepares before it sets the role, so its login must have the
+        # role's privileges by itself.
+        s.cluster.psql("create role bench login in role authenticated")
         report(measure(s, s.token("authenticated", sut.ALICE), options),
                options)
 

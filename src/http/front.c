@@ -18,14 +18,12 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -35,7 +33,6 @@
 #include "http/internal.h"
 
 enum {
-	BACKLOG = 511,
 	TICK_MS = 5,		/* of the usher while all threads are busy */
 	BACKOFF_MS = 100,	/* without accepting, when out of descriptors */
 	LATECOMERS_MS = 50,	/* stop: connects that found the old path */
@@ -132,7 +129,8 @@ ring(int eventfd)
 static void
 usher_wake(struct front *front)
 {
-	if (!atomic_load(&front->asleep))
+	if (!atomic_load(&front->asleep) ||
+	    !atomic_exchange(&front->asleep, false))
 		return;
 	pthread_mutex_lock(&front->wake_lock);
 	pthread_cond_signal(&front->wake);
@@ -427,18 +425,20 @@ work(void *argument)
 /*
  * Sleeps while a thread is idle and there is nothing else to see to.  A thread
  * that makes `idle` 0 looks at `asleep` afterwards; we look at `idle` after
- * setting `asleep`: one of us sees the other.
+ * setting `asleep`: one of us sees the other.  Once woken, the usher stays up
+ * for a tick at least, so that it is woken no more often than that.
  */
 static void
 usher_sleep(struct front *front)
 {
 	pthread_mutex_lock(&front->wake_lock);
 	atomic_store(&front->asleep, true);
-	while (atomic_load(&front->idle) > 0 &&
-	    atomic_load(&front->waiting) == 0 &&
-	    !atomic_load(&front->paused) && !atomic_load(&front->stopping))
+	if (atomic_load(&front->idle) == 0 ||
+	    atomic_load(&front->waiting) > 0 ||
+	    atomic_load(&front->paused) || atomic_load(&front->stopping))
+		atomic_store(&front->asleep, false);
+	while (atomic_load(&front->asleep))
 		pthread_cond_wait(&front->wake, &front->wake_lock);
-	atomic_store(&front->asleep, false);
 	pthread_mutex_unlock(&front->wake_lock);
 }
 
@@ -752,47 +752,4 @@ front_free(struct front *front)
 	pthread_mutex_destroy(&front->queue_lock);
 	pthread_mutex_destroy(&front->lock);
 	free(front);
-}
-
-/* Binds to a name of our own first; the mode is set before it is seen. */
-static int
-bind_beside(int fd, const char *path, unsigned mode)
-{
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
-	int n = snprintf(at.sun_path, sizeof(at.sun_path), "%s.%ld", path,
-	    (long)getpid());
-
-	if (n < 0 || (size_t)n >= sizeof(at.sun_path)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	unlink(at.sun_path);
-	if (fchmod(fd, mode) != 0 ||
-	    bind(fd, (struct sockaddr *)&at, sizeof(at)) != 0)
-		return -1;
-	if (chmod(at.sun_path, mode) != 0 || listen(fd, BACKLOG) != 0 ||
-	    rename(at.sun_path, path) != 0) {
-		n = errno;
-		unlink(at.sun_path);
-		errno = n;
-		return -1;
-	}
-	return 0;
-}
-
-int
-front_listen(const char *path, unsigned mode)
-{
-	int fd, e;
-
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -1;
-	if (bind_beside(fd, path, mode) != 0) {
-		e = errno;
-		close(fd);
-		errno = e;
-		return -1;
-	}
-	return fd;
 }

@@ -159,13 +159,17 @@ class Connection:
         """Is there nothing to be read at this moment, not even the end?"""
         if self.buffered:
             return False
+        seconds = self.socket.gettimeout()
+        self.socket.setblocking(False)
         try:
-            self.socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            self.socket.recv(1, socket.MSG_PEEK)
             return False
         except BlockingIOError:
             return True
         except ConnectionResetError:
             return False
+        finally:
+            self.socket.settimeout(seconds)
 
     def farewell(self):
         """Takes the server's farewell, an empty STDERR record."""

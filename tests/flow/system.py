@@ -152,11 +152,12 @@ class Held:
 
 
 class System:
-    """A context manager; its parts may be stopped and started in between."""
+    """A context manager; its parts may be stopped and started in between.
+    `edit` takes the text of nginx's site and gives back another."""
 
     def __init__(self, instances=2, settings=None, demo=True, contract=None,
                  setup=None, rate=20000, burst=20000, conn=4000,
-                 read_timeout="15s", nginx=True):
+                 read_timeout="15s", nginx=True, edit=None):
         self.instances = instances
         self.settings = settings or {}
         self.demo = demo
@@ -165,6 +166,7 @@ class System:
         self.limits = {"RATE": rate, "BURST": burst, "CONN": conn,
                        "READ_TIMEOUT": read_timeout}
         self.with_nginx = nginx
+        self.edit = edit
         self.process = {}
         self.exchanges = []
         self.lockstep = BUILD / "lockstep"
@@ -212,10 +214,21 @@ class System:
                 process.wait()
         if hasattr(self, "cluster"):
             self.cluster.stop()
+        found = self._sanitizers()
         if os.environ.get("KEEP"):
             print(f"# kept {self.directory}")
         else:
             shutil.rmtree(self.directory, ignore_errors=True)
+        if found:
+            raise AssertionError(found)
+
+    def _sanitizers(self):
+        """What a build with sanitizers had to say."""
+        for path in self.directory.glob("lockstep-*.err"):
+            text = path.read_text(errors="replace")
+            if "Sanitizer" in text or "runtime error:" in text:
+                return text[-8000:]
+        return None
 
     def _database(self):
         pg = self.cluster
@@ -338,6 +351,9 @@ class System:
                      SOCKET_0=self.socket_path(0),
                      SOCKET_1=self.socket_path(self.instances - 1),
                      LOG=self.directory / "log", **self.limits)
+        if self.edit:
+            site = self.directory / "site.conf"
+            site.write_text(self.edit(site.read_text()))
 
     def _nginx(self):
         self.port, self.ops_port = free_port(), free_port()
@@ -357,6 +373,15 @@ class System:
         """Renders the site anew and has nginx take it."""
         self._render_site()
         self.process["nginx"].send_signal(signal.SIGHUP)
+
+    def restart_nginx(self):
+        """Renders the site anew for a new nginx, without the old one's
+        connections."""
+        self.process["nginx"].send_signal(signal.SIGTERM)
+        self.process["nginx"].wait(10)
+        self._render_site()
+        self.start_nginx()
+        self.ready()
 
     def start_nginx(self):
         nginx = shutil.which("nginx") or "/usr/sbin/nginx"
