@@ -27,8 +27,11 @@ struct desk {
 	struct buf head, body;
 };
 
+/* A desk with memory of its own; its `state` is the caller's. */
 void desk_init(struct desk *d, const struct front_options *options,
     const _Atomic bool *stopping);
+
+/* Gives the memory back. */
 void desk_release(struct desk *d);
 
 /* Before all threads.  0, or -1 with errno set.  Ignores SIGPIPE. */

@@ -353,6 +353,27 @@ settle(struct scope *sc, struct store *st, const struct job *job,
 	return store_rows(sc, st, job->plan, &job->query, ex->rows, ret);
 }
 
+/*
+ * Has the session ended while it was idle?  Then it is readable: a last word,
+ * the end.  A write asks first, for the price of a poll(2), since it cannot be
+ * sent twice; a read is simply repeated.
+ */
+static void
+notice_loss(struct store *st)
+{
+	struct pollfd fd = { .events = POLLIN };
+
+	if (st->connection == NULL)
+		return;
+	fd.fd = PQsocket(st->connection);
+	while (poll(&fd, 1, 0) > 0) {
+		if (!PQconsumeInput(st->connection)) {
+			store_discard(st);
+			return;
+		}
+	}
+}
+
 enum problem
 store_run(struct scope *sc, struct store *st, const struct caller *caller,
     const struct input *input, struct outcome *ret)
@@ -370,6 +391,8 @@ store_run(struct scope *sc, struct store *st, const struct caller *caller,
 	store_sql(sc->arena, job.plan, &st->sql, &job.query);
 	if (st->sql.failed)
 		return scope_fail(sc, PROBLEM_INTERNAL, "statement too long");
+	if (!job.reads)
+		notice_loss(st);
 	for (;; again = false) {
 		if (clock_left_ms(sc->deadline_ns) == 0)
 			return scope_fail(sc, PROBLEM_TIMEOUT,

@@ -54,6 +54,7 @@ class Client:
     def __init__(self, port, seconds=20.0):
         self.port, self.seconds = port, seconds
         self.socket = None
+        self.ended = False	# nginx said that it would close
         self.buffered = b""
 
     def __enter__(self):
@@ -65,9 +66,11 @@ class Client:
     def close(self):
         if self.socket:
             self.socket.close()
-        self.socket, self.buffered = None, b""
+        self.socket, self.ended, self.buffered = None, False, b""
 
     def send(self, data):
+        if self.ended:
+            self.close()
         if self.socket is None:
             self.socket = socket.create_connection(
                 ("127.0.0.1", self.port), self.seconds)
@@ -113,8 +116,7 @@ class Client:
                 reply.body = self._take(
                     int(reply.headers.get("content-length", 0)))
         reply.head = head
-        if reply.headers.get("connection") == "close":
-            self.close()
+        self.ended = reply.headers.get("connection") == "close"
         return reply
 
     def ask(self, data):

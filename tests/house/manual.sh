@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # What can be set, said or answered is in the manual: every setting, every
-# command, every problem's code.
+# command, every problem's code.  And no source file is left out of the tour.
 cd "${SRCDIR:-.}" || exit 99
 man=${BUILDDIR:-.}/man
-echo 1..3
+echo 1..4
 missing() {	# missing PAGE WORD...
 	page=$1
 	shift
@@ -31,3 +31,6 @@ says 3 "$(missing $man/lockstep-contract.5 $(sed -n \
     's/^PROBLEM([A-Z_]*, [0-9]*, "\([a-z_]*\)".*/\1/p' \
     src/base/problem.def | grep -v '^declared$'))" \
     "each problem's code is in lockstep-contract(5)"
+says 4 "$(cd src && for file in *.c */*.c; do
+	grep -qF "\`$file\`" ../doc/TOUR.md || echo "$file is not in doc/TOUR.md"
+done)" "each source file is in doc/TOUR.md"
