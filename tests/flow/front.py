@@ -75,6 +75,22 @@ class Server:
         wait_for(lambda: self.gauge(name) == value, f"{value} {name}",
                  pause=0.002)
 
+    def freeze(self):
+        """Stops the process where it stands; thaw() lets it go on."""
+        self.process.send_signal(signal.SIGSTOP)
+        base = f"/proc/{self.process.pid}/task"
+
+        def stopped():
+            states = []
+            for task in os.listdir(base):
+                with open(f"{base}/{task}/stat") as f:
+                    states.append(f.read().rpartition(") ")[2][0])
+            return set(states) == {"T"}
+        wait_for(stopped, "all threads to stop")
+
+    def thaw(self):
+        self.process.send_signal(signal.SIGCONT)
+
     def term(self):
         self.process.send_signal(signal.SIGTERM)
 
@@ -234,6 +250,7 @@ def forged_records():
                 if kept:
                     assert c.silent(), "more than one reply"
                 else:
+                    assert status is None or c.farewell(), "it is kept"
                     assert c.is_closed(), "the connection is kept"
                     c.close()
                     c = s.connect()
@@ -522,6 +539,42 @@ def gave_up():
 
 
 @case
+def gave_up_early():
+    """Who gave up before the server looked is not served"""
+    with server() as s:
+        many = [s.connect() for _ in range(10)]
+        for c in many:
+            same(c.ask("GET", "/echo").status, 200)
+        s.freeze()
+        for c in many:
+            c.send(request("GET", "/echo"))
+            c.close()
+        s.thaw()
+        s.await_gauge("kept", 0)
+        same(s.count()["served"], 10)
+
+
+@case
+def handing_over():
+    """What comes while the last busy thread becomes idle is not left behind"""
+    with server(threads=2, queue=64) as s:
+        many = [s.connect(3) for _ in range(5)]
+        for i in range(3000 if FULL else 300):
+            # The usher looks once in 5 ms; the release sweeps over that time.
+            for c in many[:2]:
+                c.send(request("GET", "/slow"))
+            s.await_gauge("in_flight", 2)
+            for c in many[2:]:
+                c.send(request("GET", "/echo"))
+            aim = time.monotonic() + i % 60 * 0.0001
+            while time.monotonic() < aim:
+                continue
+            s.release(2)
+            for c in many:
+                same(c.reply().status, 200)
+
+
+@case
 def no_lost_wake():
     """Under changing load no request waits for another to come"""
     with server(threads=2, queue=64) as s:
@@ -622,10 +675,10 @@ def stop_answers():
 def stop_backlog():
     """A stop serves the connections that are still in the backlog"""
     with server(threads=1, queue=0) as s:
-        os.kill(s.process.pid, signal.SIGSTOP)
+        s.freeze()
         waiting = fill(s, 20, "/echo")
         s.term()
-        os.kill(s.process.pid, signal.SIGCONT)
+        s.thaw()
         statuses = [c.reply().status for c in waiting]
         assert set(statuses) <= {200, 503}, statuses
         counted = s.wait()

@@ -13,6 +13,7 @@ reader falls into them, if it is a multiple of eight.
 No body of JSON can hold a record, which begins with a control byte, so that
 the one reply of 200 to such a body is that of the operators' door."""
 
+import itertools
 import json
 import os
 import socket
@@ -29,9 +30,9 @@ from tap import case, same, wait_for
 
 LIMIT = 16384		# body_limit_bytes of this test
 DRAIN = 1 << 20		# what is thrown away past it (src/http/fcgi.c)
-OFFSETS = int(os.environ.get("OFFSETS", "127"))
+OFFSETS = int(os.environ.get("OFFSETS", "13"))
 THREADS = 4
-SLED = fcgi.record(fcgi.STDIN, b"", 0xBEEF)
+SLED = fcgi.record(fcgi.STDIN, b"", 0xBEEF)	# another request's: skipped
 LIST = "/api/letters?limit=3&order=created_at"
 LETTER = json.dumps({**sut.NEW_LETTER, "title": "FORGED"}).encode()
 JSON = "application/json"
@@ -74,7 +75,10 @@ def plain(offset):
 
 
 def sled(offset):
-    return b"A" * (offset % 8) + SLED * (offset // 8)
+    """libfcgi skips content until it has skipped some: hence the last."""
+    last = fcgi.record(fcgi.STDIN, SLED, 0xBEEF)
+    return b"A" * (offset % 8) + SLED * (offset // 8 - 2) \
+        + last[:offset // 8 * 8]
 
 
 class Ids:
@@ -84,6 +88,7 @@ class Ids:
         self.lock = threading.Lock()
         self.sent = Counter()
         self.count = 0
+        self.lost = set()	# of requests that a client gave up
 
     def new(self, logged=True):
         with self.lock:
@@ -185,16 +190,18 @@ def together(s, jobs, act):
 
 
 def logged(s):
-    return Counter(line["request_id"] for line in s.log_lines()
+    """How often each id is in the log, since the case began."""
+    return Counter(line["request_id"] for line in
+                   itertools.islice(s.log_lines(), s.known, None)
                    if line.get("event") == "request")
 
 
-def is_settled(s, lost=()):
-    """What was logged is what was sent, each once, but for the `lost`, which
-    a client gave up; and nothing was done in bob's name."""
+def is_settled(s):
+    """What was logged is what was sent, each once, but for what a client gave
+    up; and nothing was done in bob's name."""
     wanted = s.ids.sent
-    must = set(wanted) - set(lost)
-    wait_for(lambda: must <= set(logged(s)), "the log to hold all", 10)
+    must = set(wanted) - s.ids.lost
+    wait_for(lambda: must <= set(logged(s)), "the log to hold all", 5)
     Victim(s).finish()
     extra = {i: n for i, n in logged(s).items() if n > wanted[i]}
     same(extra, {}, "requests that nobody made")
@@ -216,14 +223,24 @@ def everywhere(s):
 
 
 def long_bodies(s):
-    """Past the limit, and past what is thrown away behind it."""
-    sizes = (LIMIT, 32768 - 8, 65536, 3 * 65536, DRAIN, DRAIN + LIMIT,
-             2 * DRAIN)
-    jobs = [(name, size + odd) for name in ("401", "413") for size in sizes
-            for odd in range(8)]
-    together(s, jobs, lambda a, name, size: a.attack(
-        "413", (sled(size) + s.forged) * 2 if name == "413" else
-        sled(size) + s.forged))
+    """Past the limit, and past what is thrown away behind it: there lockstep
+    drops the connection, which nginx may take for its failure."""
+    def act(a, name, size):
+        (ident, status), data = a.build(name, (sled(size) + s.forged) * 2)
+        if 2 * size < DRAIN:
+            is_own(a.ask(data), ident, status, name)
+            return
+        s.ids.lost.add(ident)
+        try:
+            reply = a.ask(data)
+            is_own(reply, ident, status if reply.status == 413 else 502, name)
+        except Closed:
+            a.close()
+
+    sizes = (LIMIT, 32768 - 8, 65536, 3 * 65536, DRAIN // 2, DRAIN,
+             DRAIN + LIMIT, 2 * DRAIN)
+    together(s, [("413", size + odd) for size in sizes for odd in range(8)],
+             act)
     is_settled(s)
 
 
@@ -251,11 +268,9 @@ def chunked_bodies(s):
 
 def bodies_given_up(s):
     """A client that leaves in the middle of its body, records and all."""
-    lost = []
-
     def act(a, name, offset, part):
         ident, data = a.build(name, sled(offset) + s.forged + b"A" * 4096)
-        lost.append(ident[0])
+        s.ids.lost.add(ident[0])
         head = data.index(b"\r\n\r\n") + 4
         a.send(data[:head + (len(data) - head) * part // 4])
         if part == 0:
@@ -266,7 +281,7 @@ def bodies_given_up(s):
     jobs = [(name, 1023 * k, part) for name in TARGETS if name != "200"
             for k in range(8) for part in range(4)]
     together(s, jobs, act)
-    is_settled(s, lost)
+    is_settled(s)
 
 
 def halves_after_the_reply(s):
@@ -284,14 +299,13 @@ def halves_after_the_reply(s):
             reply = a.ask(request("GET", LIST, s.alice, headers=[
                 ("X-Request-Id", later)]))
         except (Closed, BrokenPipeError, ConnectionResetError):
-            lost.append(later)
+            s.ids.lost.add(later)
             a.close()
         else:
             is_own(reply, later, 200)
 
-    lost = []
     together(s, [("413", 4096 + k) for k in range(16)], act)
-    is_settled(s, lost)
+    is_settled(s)
 
 
 def lengths_that_lie(s):
@@ -322,16 +336,16 @@ def lengths_that_lie(s):
                 ("X-Request-Id", ident), ("Content-Length", str(n))]))
             is_own(c.reply(), ident, 401)
             same(c.reply().status, 400, "what follows a body")
-    lost = []
     for bad in (b"zz\r\n", b"-1\r\nA\r\n", b"ffffffffffffffffff\r\nA\r\n",
                 b"5\r\nAAAAAAAAA\r\n0\r\n\r\n"):
         with Client(s.port) as c:
-            lost.append(s.ids.new())
+            ident = s.ids.new()
+            s.ids.lost.add(ident)
             c.send(request("POST", "/api/letters", None, bad + tail, [
-                ("X-Request-Id", lost[-1]),
+                ("X-Request-Id", ident),
                 ("Transfer-Encoding", "chunked")]))
             assert c.reply().status in (400, 413), bad
-    is_settled(s, lost)
+    is_settled(s)
 
 
 def pipelined(s):
@@ -368,11 +382,9 @@ def forged_is_real(s):
         same(reply.json()["data"]["owner_id"], sut.BOB)
         c.send(s.forged[at:])
         assert b"lockstep_requests_total" in c.reply().body
-        c.send(SLED * 100 + s.forged[:at])
+        c.send(sled(800) + s.forged[:at])
         same(c.reply().status, 201, "at the end of the sled")
-    s.ids.sent["forged"] += 2
     same(logged(s)["forged"], 2, "forged lines in the log")
-    s.cluster.psql("delete from app.letters where title = 'FORGED'")
 
 
 @case
@@ -398,7 +410,6 @@ def connections(s):
 def buffering(s, word):
     s.edit = lambda text: site(text, word)
     s.restart_nginx()
-    s.pids = s.workers(0)
 
 
 def site(text, word):
@@ -406,8 +417,8 @@ def site(text, word):
     with bodies for lockstep to refuse, on the operators' door as well."""
     for old, new in (("keepalive 64;", "keepalive 2;"),
                      ("client_max_body_size 256k;",
-                      "client_max_body_size 4m;"),
-                     ("client_max_body_size 1k;", "client_max_body_size 4m;"),
+                      "client_max_body_size 8m;"),
+                     ("client_max_body_size 1k;", "client_max_body_size 8m;"),
                      ("fastcgi_request_buffering on;",
                       f"fastcgi_request_buffering {word};"),
                      ("\tlocation = /healthz {\n",
@@ -418,6 +429,14 @@ def site(text, word):
         assert old in text, old
         text = text.replace(old, new)
     return text
+
+
+def begin(s):
+    """What an earlier case left behind, failing, is not of this one."""
+    s.ids.sent.clear()
+    s.known = sum(1 for _ in s.log_lines())
+    s.cluster.psql("delete from app.letters where title = 'FORGED'")
+    s.pids = s.workers(0)
 
 
 def register(word):
@@ -442,6 +461,7 @@ def register(word):
             if s.word != word:
                 buffering(s, word)
                 s.word = word
+            begin(s)
             act(s)
         run.__name__ = f"{act.__name__}_{word}"
         run.__doc__ = f"Request buffering {word}: {says}."
@@ -458,8 +478,7 @@ def main():
         s.bob = s.token("authenticated", sut.BOB)
         s.forged = forged(s.bob)
         s.ids = Ids()
-        s.word = "on"
-        s.pids = s.workers(0)
+        s.word, s.known = "on", 0
         s.his = s.get(LIST, s.bob, headers={
             "X-Request-Id": s.ids.new()}).data
         same({r["owner_id"] for r in s.his}, {sut.BOB}, "whose letters")
