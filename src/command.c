@@ -83,7 +83,8 @@ load_contract(const struct call *call)
 	buf_init(&faults, 1 << 20);
 	contract = contract_load(call->config.contract, &faults);
 	if (contract == NULL)
-		fprintf(stderr, "%slockstep: the contract in %s has faults\n",
+		fprintf(stderr, "%slockstep: the contract in %s has faults; "
+		    "see lockstep-contract(5)\n",
 		    faults.length > 0 ? faults.at : "", call->config.contract);
 	buf_release(&faults);
 	return contract;
@@ -189,6 +190,9 @@ serve_contract(struct call *call, const struct contract *contract)
 	if (auth == NULL)
 		return EXIT_TROUBLE;
 	o.auth = auth;
+	if (keys.secret_file == NULL && keys.jwks_file == NULL)
+		log_event(LOG_WARN, "no_keys", LOG_TEXT("cause", "no token "
+		    "will do: set jwt_secret_file or jwks_file"));
 	status = serve_run(&o);
 	auth_free(auth);
 	return status;
@@ -239,7 +243,16 @@ run_migrate(struct call *call)
 		if (strcmp(call->argv[0], verbs[i].word) == 0)
 			return store_migrate(&o, verbs[i].verb, stdout,
 			    stderr);
-	return trouble("migrate %s: say up, status or verify", call->argv[0]);
+	return trouble("there is no migrate %s; say up, status or verify",
+	    call->argv[0]);
+}
+
+/* Says why auth_mint() gave no token. */
+static void
+no_token(const struct scope *sc, enum problem p)
+{
+	trouble("no token: %s; see lockstep token --help", sc->cause != NULL ?
+	    sc->cause : problem_kind(p)->sentence);
 }
 
 /* Prints a token, or why there is none. */
@@ -258,8 +271,7 @@ print_token(const struct auth *auth, const char *role, const char *subject,
 	if (p == PROBLEM_NONE)
 		puts(out.at);
 	else
-		trouble("no token: %s", sc.cause != NULL ? sc.cause :
-		    problem_kind(p)->sentence);
+		no_token(&sc, p);
 	buf_release(&out);
 	arena_free(arena);
 	return p == PROBLEM_NONE ? EXIT_WELL : EXIT_TROUBLE;
@@ -353,6 +365,10 @@ explain_walk(struct call *call, const struct contract *contract,
 	if (role != NULL) {
 		p = auth_mint(auth, sc, role, flag_value(call, "sub"), 60,
 		    NULL, &token);
+		if (p != PROBLEM_NONE) {
+			no_token(sc, p);
+			exit(EXIT_TROUBLE);
+		}
 		rq->authorization = token.at;
 	}
 	if (p == PROBLEM_NONE)
@@ -448,8 +464,11 @@ static struct command commands[] = {
 	    run_migrate },
 	{ "token", "", "Make a development token (HS256).",
 	    { { "role", "ROLE", "The role that the token names.", NULL },
-	      { "sub", "SUB", "The subject, usually the user's id.", NULL },
-	      { "life-s", "SECONDS", "Seconds until it expires (3600).", NULL },
+	      { "sub", "SUB", "The subject, usually the user's id; only the "
+		"anonymous role and those for servers go without.", NULL },
+	      { "life-s", "SECONDS",
+		"Seconds until it expires (3600), up to jwt_life_max_s.",
+		NULL },
 	      { "claims", "JSON", "A JSON object of further claims.", NULL } },
 	    true, 0, 0, run_token },
 	{ "routes", "", "List the contract's routes.",

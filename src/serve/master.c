@@ -273,12 +273,27 @@ block_signals(struct master *m)
 	signal(SIGHUP, SIG_IGN);
 }
 
+/* Counters that are looked for before they first count. */
+static void
+declare_counters(void)
+{
+	static const char *const names[] = {
+		"lockstep_rejected_total", "lockstep_worker_restarts_total",
+		"lockstep_database_connects_total",
+		"lockstep_database_failures_total",
+	};
+
+	for (size_t i = 0; i < countof(names); i++)
+		metric_add(names[i], "", 0);
+}
+
 int
 serve_run(const struct serve_options *options)
 {
 	struct master m = { .options = options, .front = options->front };
 
 	block_signals(&m);
+	declare_counters();
 	if (!fit_to_serve(options))
 		return 2;
 	m.front.listener = front_listen(options->listen, options->socket_mode);

@@ -258,7 +258,7 @@ def chunked_bodies(s):
                         ("Transfer-Encoding", "chunked")]))
         is_own(a.reply(), ident, status, name)
 
-    jobs = [(name, sizes, 1000 * k + k)
+    jobs = [(name, sizes, 1249 * k)
             for name in ("400 JSON", "401", "404", "413", "422")
             for sizes in ((8,), (7, 1), (4096,), (1, 8191), (8192,), (60000,))
             for k in range(8)]
@@ -353,7 +353,7 @@ def pipelined(s):
     def act(a, odd):
         wanted, out = [], []
         for name in [n for n in TARGETS if n != "200"] * 2:
-            expected, data = a.build(name, sled(odd + 800) + s.forged)
+            expected, data = a.build(name, sled(odd + 8800) + s.forged)
             ident = s.ids.new()
             wanted += [(*expected, name), (ident, 200, "read")]
             out += [data, request("GET", LIST, s.alice, headers=[
