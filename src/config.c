@@ -104,6 +104,12 @@ set(struct config *config, struct arena *arena, const struct option *o,
 {
 	void *at = (char *)config + o->offset;
 
+	/* Empty means not set, which only some settings may be. */
+	if (value[0] == '\0' && o->fallback != NULL) {
+		buf_format(fault, "%s: %s must not be empty", from->what,
+		    o->name);
+		return false;
+	}
 	switch (o->type) {
 	case OPTION_NUMBER:
 		return set_number(at, o, value, from, fault);
@@ -189,7 +195,8 @@ read_file(struct config *config, struct arena *arena, const char *path,
 	bool ok = true;
 
 	if (file == NULL) {
-		buf_format(fault, "cannot read %s: %s", path, strerror(errno));
+		buf_format(fault, "cannot read the settings in %s: %s",
+		    path, strerror(errno));
 		return false;
 	}
 	for (unsigned n = 1; ok && fgets(line, sizeof(line), file); n++) {
