@@ -121,7 +121,8 @@ load_auth(const struct auth_options *options)
 	buf_init(&fault, 4096);
 	auth = auth_new(options, &fault);
 	if (auth == NULL)
-		trouble("%s", fault.length > 0 ? fault.at : "keys unfit");
+		trouble("%s (jwt_secret_file, jwks_file)",
+		    fault.length > 0 ? fault.at : "the keys are unfit");
 	buf_release(&fault);
 	return auth;
 }
@@ -532,6 +533,10 @@ run_read(struct command *c, struct call *call)
 	struct buf fault;
 	bool help = false, ok;
 
+	/* What asks for nothing is not kept by a broken settings file. */
+	if (!c->settings && c->words_most == 0 && flag_count(c) == 0 &&
+	    call->argc == 0)
+		return c->run(call);
 	buf_init(&fault, 4096);
 	ok = config_read(&call->config, call->arena, &call->argc, call->argv,
 	    c->flags, flag_count(c), &help, &fault);

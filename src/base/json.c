@@ -24,6 +24,12 @@
  */
 enum { NUMBER_BYTES = 1024 };
 
+/*
+ * Nor does anybody mean 1e-16383, which is 0.0 to us and 16 KB of zeros in
+ * the answer of Postgres, whose jsonb writes numbers out.
+ */
+enum { EXPONENT_DIGITS = 3 };
+
 const struct json_caps json_caps_wire = {
 	.depth = 32,
 	.values = 20000,
@@ -291,7 +297,8 @@ skip_digits(struct reader *r)
 static bool
 skip_number(struct reader *r, bool *ret_integer)
 {
-	bool integer = true;
+	const char *start = r->at, *exponent;
+	bool integer = true, zero = false;
 
 	take(r, '-');
 	if (!take(r, '0') && !skip_digits(r))
@@ -307,8 +314,13 @@ skip_number(struct reader *r, bool *ret_integer)
 		integer = false;
 		if (!take(r, '-'))
 			take(r, '+');
-		if (!skip_digits(r))
+		while (take(r, '0'))
+			zero = true;
+		exponent = r->at;
+		if (!skip_digits(r) && !zero)
 			return refuse(r, r->at, "malformed number");
+		if (r->at - exponent > EXPONENT_DIGITS)
+			return refuse(r, start, "number out of range");
 	}
 	*ret_integer = integer;
 	return true;

@@ -18,7 +18,8 @@ struct buf;
  * trailing text.  Integers are kept exact (int64, then uint64); an integer
  * beyond is refused; -0 is the integer 0.  Other numbers keep their text
  * (json_object_new_double_s) and must be finite; what is too small for a
- * double is 0.0 with its text.  A number has 1024 bytes at most.
+ * double is 0.0 with its text.  A number has 1024 bytes at most, its exponent
+ * three digits that count.
  *
  * \u0000 in a string's value is JSON and taken (Postgres' text is not: whoever
  * sends it on must look, with json_object_get_string_len).

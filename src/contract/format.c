@@ -10,6 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
+enum { DAY = 24 * 60 };	/* minutes */
+
 /* Classes of bytes, as bits. */
 enum {
 	DIGIT = 1,
@@ -133,11 +135,13 @@ take_offset(struct scan *s, int *ret)
 	return true;
 }
 
-/* full-time of RFC 3339; a leap second is 23:59:60 in UTC. */
+/*
+ * full-time of RFC 3339; a leap second is 23:59:60 in UTC.  *ret is the minute
+ * in UTC, which may be of the day before or after.
+ */
 static bool
-take_time(struct scan *s)
+take_time(struct scan *s, int *ret)
 {
-	enum { DAY = 24 * 60 };
 	unsigned hour, minute, second;
 	int offset;
 
@@ -151,8 +155,8 @@ take_time(struct scan *s)
 		return false;
 	if (!take_offset(s, &offset))
 		return false;
-	return second < 60 ||
-	    ((int)(hour * 60 + minute) - offset + DAY) % DAY == DAY - 1;
+	*ret = (int)(hour * 60 + minute) - offset;
+	return second < 60 || (*ret + DAY) % DAY == DAY - 1;
 }
 
 static bool
@@ -167,17 +171,38 @@ static bool
 is_time(const char *at, size_t length)
 {
 	struct scan s = { at, at + length };
+	int minute;
 
-	return take_time(&s) && s.at == s.end;
+	return take_time(&s, &minute) && s.at == s.end;
+}
+
+/*
+ * The year has four digits in UTC, too, where we answer and Postgres counts,
+ * which rounds to microseconds and makes a leap second the next minute.
+ */
+static bool
+is_tellable(const char *at, size_t length, int minute)
+{
+	bool rounds_up = length > 26 && is((unsigned char)at[26], DIGIT) &&
+	    memcmp(at + 17, "59.999999", 9) == 0;
+
+	if (memcmp(at, "9999-12-31", 10) == 0)
+		return minute < DAY - 1 ||
+		    (minute == DAY - 1 && at[17] != '6' && !rounds_up);
+	if (memcmp(at, "0001-01-01", 10) == 0)
+		return minute >= 0;
+	return memcmp(at, "0000", 4) != 0;
 }
 
 static bool
 is_date_time(const char *at, size_t length)
 {
 	struct scan s = { at, at + length };
+	int minute;
 
 	return take_date(&s) && (take(&s, 'T') || take(&s, 't')) &&
-	    take_time(&s) && s.at == s.end;
+	    take_time(&s, &minute) && s.at == s.end &&
+	    is_tellable(at, length, minute);
 }
 
 static bool

@@ -248,7 +248,9 @@ fit_to_serve(const struct serve_options *o)
 	scope_init(&sc, arena);
 	p = store_ready(&sc, store);
 	if (p == PROBLEM_FORBIDDEN) {
-		fprintf(stderr, "lockstep: refusing to serve: %s\n",
+		fprintf(stderr, "lockstep: refusing to serve: %s; \"database\" "
+		    "wants a login role that owns nothing and bypasses "
+		    "nothing, see lockstep(1)\n",
 		    sc.cause != NULL ? sc.cause : "the login role is unfit");
 		log_event(LOG_ERROR, "refused", LOG_TEXT("cause", sc.cause));
 	} else if (p != PROBLEM_NONE) {

@@ -59,7 +59,7 @@ struct migration {
 static bool
 trouble(struct migration *m, const char *what, const char *why)
 {
-	fprintf(m->err, "%s: %s\n", what, why);
+	fprintf(m->err, "lockstep: %s: %s\n", what, why);
 	return false;
 }
 
@@ -112,6 +112,9 @@ refused(struct migration *m, const struct script *s, const PGresult *result)
 	show_field(m, result, PG_DIAG_MESSAGE_DETAIL, "detail");
 	show_field(m, result, PG_DIAG_MESSAGE_HINT, "hint");
 	show_field(m, result, PG_DIAG_CONTEXT, "context");
+	if (state != NULL && strcmp(state, "42501") == 0)
+		fputs("\thint: migrate runs as the owner of the schemas; "
+		    "migrate_database says who that is\n", m->err);
 	return false;
 }
 
@@ -250,9 +253,9 @@ read_files(struct migration *m, struct scripts *all, const char *directory,
 
 	all->directory = directory;
 	n = scandir(directory, &entries, filter, by_name);
-	if (n < 0 && !(errno == ENOENT && filter == is_policy))
+	if (n < 0)
 		return trouble(m, directory, strerror(errno));
-	all->at = arena_alloc(m->arena, ((size_t)(n < 0 ? 0 : n) + more + 1) *
+	all->at = arena_alloc(m->arena, ((size_t)n + more + 1) *
 	    sizeof(*all->at));
 	for (i = 0; i < n; i++) {
 		well = well && add_file(m, all, entries[i]->d_name);
@@ -399,8 +402,9 @@ is_sound(struct migration *m)
 			sound = trouble(m, s->path,
 			    "has the number of the file before it");
 		else if (s->number != last + 1)
-			sound = trouble(m, s->path,
-			    "leaves a gap before its number");
+			sound = trouble(m, s->path, arena_format(m->arena,
+			    "leaves a gap: the next number is %04u",
+			    last + 1));
 		if (s->state == CHANGED)
 			sound = trouble(m, s->path, "has changed since it was "
 			    "applied: restore it, and write a new migration");
@@ -621,7 +625,8 @@ connect_owner(struct migration *m)
 
 	m->connection = PQconnectdbParams(keywords, values, 1);
 	if (PQstatus(m->connection) != CONNECTION_OK) {
-		fprintf(m->err, "%s", PQerrorMessage(m->connection));
+		fprintf(m->err, "lockstep: migrate_database: %s",
+		    PQerrorMessage(m->connection));
 		return false;
 	}
 	PQsetNoticeProcessor(m->connection, ignore, NULL);

@@ -328,6 +328,23 @@ connect_now(struct scope *sc, struct store *st)
 	return PROBLEM_NONE;
 }
 
+/* What is no connection string will never be one. */
+static bool
+note_nonsense(struct store *st)
+{
+	char *why = NULL;
+	PQconninfoOption *all = PQconninfoParse(st->options->database, &why);
+
+	if (all == NULL && why != NULL) {
+		why[strcspn(why, "\n")] = '\0';
+		buf_clear(&st->unfit);
+		buf_format(&st->unfit, "the connection string: %s", why);
+	}
+	PQconninfoFree(all);
+	PQfreemem(why);
+	return all == NULL;
+}
+
 enum problem
 store_connect(struct scope *sc, struct store *st)
 {
@@ -351,6 +368,8 @@ store_ready(struct scope *sc, struct store *st)
 	enum fitness fitness = UNKNOWN;
 	enum problem p = PROBLEM_NONE;
 
+	if (st->connection == NULL && note_nonsense(st))
+		return scope_fail(sc, PROBLEM_FORBIDDEN, "%s", st->unfit.at);
 	if (st->connection != NULL)
 		fitness = check_fitness(sc, st, sc->deadline_ns != 0 ?
 		    sc->deadline_ns : clock_now_ns() + READY_MS * ns_per_ms);

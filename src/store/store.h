@@ -67,9 +67,10 @@ enum problem store_run(struct scope *sc, struct store *store,
 
 /*
  * Is the database there and fit to be served?  Connects when it must, and
- * makes one round trip.  PROBLEM_UNAVAILABLE, or PROBLEM_FORBIDDEN when the
- * login role is unfit: superuser, BYPASSRLS, CREATEROLE, owner of a table of
- * the contract, or able to become such a role; the scope's cause says which.
+ * makes one round trip.  PROBLEM_UNAVAILABLE, or PROBLEM_FORBIDDEN when time
+ * will not mend it: the connection string is none, or the login role is unfit
+ * (superuser, BYPASSRLS, CREATEROLE, owner of a table of the contract, or able
+ * to become such a role); the scope's cause says which.
  */
 enum problem store_ready(struct scope *sc, struct store *store) MUST_CHECK;
 

@@ -252,6 +252,20 @@ def list_stable_under_inserts(s):
 
 
 @case
+def list_goes_on_behind_any_text(s):
+    """A list that is sorted by a text goes on behind whatever it holds."""
+    _, _, token = registered(s)
+    titles = ["\u0001", "a\tb\n", "\u007f", "\u001f" * 200, '"' * 200,
+              "\\" * 200, "\U0001f600" * 200, "\u2028", " ", "%_'"]
+    for title in titles:
+        same(s.curl("POST", "/api/letters", token,
+                    {**sut.NEW_LETTER, "title": title}).status, 201, title)
+    for order in ("title", "title.desc", "title,updated_at,created_at"):
+        rows = all_pages(s, f"/api/letters?limit=1&order={order}", token)
+        same(sorted(r["title"] for r in rows), sorted(titles), order)
+
+
+@case
 def list_limits(s):
     """There is always a limit: the default, what is asked, at most the
     maximum."""
@@ -343,6 +357,26 @@ def bodies_malformed(s):
         refused(reply, 400, "malformed_json")
         if column:
             same(reply.error["column"], column, repr(raw))
+
+
+@case
+def numbers_and_times_bounded(s):
+    """A number whose answer would be kilobytes of zeros and an instant that
+    no answer could tell are refused."""
+    company = s.get("/api/companies?limit=1&select=id", s.alice).data[0]["id"]
+    head = f'{{"company_id":"{company}","kind":"bug",'
+    for number in ("1e-16383", "0e-16000", "1e1000", "1e-10000000"):
+        refused(s.curl("POST", "/api/events", s.alice,
+                       raw=f'{head}"attributes":{{"a":{number}}}}}'), 400,
+                "malformed_json")
+    for time in ("9999-12-31T23:59:60Z", "9999-12-31T23:59:59.9999999Z",
+                 "9999-12-31T23:00:00-01:00", "0001-01-01T00:00:00+01:00",
+                 "0000-06-01T00:00:00Z"):
+        refused(s.curl("POST", "/api/events", s.alice,
+                       raw=f'{head}"occurred_at":"{time}"}}'), 422,
+                "validation_failed", ["occurred_at"])
+        refused(s.get(f"/api/events?occurred_at=gt.{sut.quote(time)}",
+                      s.alice), 400, "invalid_query", ["occurred_at"])
 
 
 @case
