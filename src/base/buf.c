@@ -46,6 +46,15 @@ buf_clear(struct buf *b)
 		b->at[0] = '\0';
 }
 
+void
+buf_rewind(struct buf *b, size_t length)
+{
+	b->length = length;
+	b->failed = false;
+	if (b->capacity > 0)
+		b->at[length] = '\0';
+}
+
 /* Grows to hold `needed` bytes and the NUL, doubling. */
 static void
 grow(struct buf *b, size_t needed)

@@ -32,6 +32,9 @@ void buf_release(struct buf *b);
 /* Empties it and forgets the failure; keeps up to 256 KiB of memory. */
 void buf_clear(struct buf *b);
 
+/* Cuts it back to a length that it had, and forgets a failure since. */
+void buf_rewind(struct buf *b, size_t length);
+
 /*
  * Add to the end: bytes, a string, a byte, a number in decimal, a printf text.
  * What would pass the limit is not added at all.

@@ -8,6 +8,9 @@
 
 #include <string.h>
 
+/* Of a reply, beside its data: the cursor above all. */
+enum { ENVELOPE_BYTES = 16 * 1024 };
+
 /* A column that leaves: its member's name and how its values are written. */
 struct column {
 	int number;
@@ -66,18 +69,40 @@ write_row(struct buf *b, const struct sheet *sh, int row)
 	buf_char(b, '}');
 }
 
-static void
+/* Leaves room for the envelope, whose body has the same limit. */
+static bool
+is_full(const struct buf *b)
+{
+	size_t room = b->limit / 4;
+
+	if (room > ENVELOPE_BYTES)
+		room = ENVELOPE_BYTES;
+	return b->failed || b->length + room > b->limit;
+}
+
+/*
+ * Writes rows until they would not fit; returns how many did.  One that is too
+ * large by itself fails the buffer.
+ */
+static int
 write_list(struct buf *b, const struct sheet *sh, int rows)
 {
+	size_t mark;
 	int row;
 
 	buf_char(b, '[');
 	for (row = 0; row < rows; row++) {
+		mark = b->length;
 		if (row > 0)
 			buf_char(b, ',');
 		write_row(b, sh, row);
+		if (row > 0 && is_full(b)) {
+			buf_rewind(b, mark);
+			break;
+		}
 	}
 	buf_char(b, ']');
+	return row;
 }
 
 /* The text of a column of the query in a row, as the scope's. */
@@ -115,18 +140,17 @@ rows_list(struct scope *sc, struct buf *b, const struct plan *plan,
     const struct query *query, const PGresult *result, struct outcome *out)
 {
 	struct sheet sh = sheet_of(sc->arena, result);
-	int rows = PQntuples(result);
+	int found = PQntuples(result), rows = found;
 	size_t i;
 
-	if ((unsigned)rows > plan->limit) {
+	if ((unsigned)rows > plan->limit)
 		rows = (int)plan->limit;
-		if (rows > 0)
-			out->next = cursor_after(sc, plan, query, result,
-			    rows - 1);
-	}
 	for (i = 0; i < plan->select_count; i++)
 		add_column(&sh, (int)i, plan->select[i]);
-	write_list(b, &sh, rows);
+	/* A page that would pass the reply's limit is a shorter page. */
+	rows = write_list(b, &sh, rows);
+	if (rows > 0 && rows < found)
+		out->next = cursor_after(sc, plan, query, result, rows - 1);
 	out->rows = (uint64_t)rows;
 	return PROBLEM_NONE;
 }
@@ -260,10 +284,10 @@ rows_call(struct scope *sc, struct buf *b, const struct plan *plan,
 		return scope_fail(sc, PROBLEM_INTERNAL,
 		    "the contract names no column that %s returns",
 		    op->function.sql);
-	else if (op->returns_array)
-		write_list(b, &sh, rows);
-	else
+	else if (!op->returns_array)
 		write_row(b, &sh, 0);
+	else if (write_list(b, &sh, rows) < rows)
+		return scope_fail(sc, PROBLEM_INTERNAL, "reply too large");
 	return PROBLEM_NONE;
 }
 
