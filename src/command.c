@@ -7,9 +7,11 @@
 #include "command.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "auth/auth.h"
 #include "base/clock.h"
@@ -71,6 +73,17 @@ flag_value(const struct call *call, const char *name)
 		if (strcmp(f->name, name) == 0)
 			return f->value;
 	return NULL;
+}
+
+/* A flag of the command's own row. */
+static const struct flag *
+flag_given(const struct call *call, const char *name)
+{
+	const struct flag *f = call->flags;
+
+	while (strcmp(f->name, name) != 0)
+		f++;
+	return f;
 }
 
 /* The contract, or NULL with its faults on standard error. */
@@ -440,6 +453,95 @@ run_explain(struct call *call)
 	return status;
 }
 
+/* Reads --output of validate; false when there is no such output. */
+static bool
+validate_output(const struct call *call, enum validate_output *ret)
+{
+	static const char *const words[] = {
+		[VALIDATE_PEOPLE] = "text",
+		[VALIDATE_WIRE] = "wire",
+		[VALIDATE_BASIC] = "basic",
+		[VALIDATE_FLAG] = "flag",
+	};
+	const char *word = flag_value(call, "output");
+
+	*ret = VALIDATE_PEOPLE;
+	for (size_t i = 0; word != NULL && i < countof(words); i++) {
+		if (strcmp(word, words[i]) != 0)
+			continue;
+		*ret = (enum validate_output)i;
+		return true;
+	}
+	return word == NULL;
+}
+
+static int
+run_validate(struct call *call)
+{
+	const struct flag *resources = flag_given(call, "resources");
+	const struct validator_options o = {
+		.schema = call->argv[0],
+		.resources = resources->values,
+		.resource_count = resources->value_count,
+		.base = flag_value(call, "base"),
+		.assert_format = flag_value(call, "format-assertion") != NULL,
+	};
+	struct validate_options how = { .lines = flag_value(call, "lines") !=
+		NULL };
+	struct validator *validator;
+	struct buf faults;
+	int status = EXIT_TROUBLE;
+
+	if (!validate_output(call, &how.output))
+		return trouble("--output must be text, wire, basic or flag");
+	buf_init(&faults, 1 << 20);
+	validator = validator_new(&o, &faults);
+	if (validator == NULL)
+		trouble("the schema cannot be used:\n%.*s", (int)(faults.length
+		    - (faults.length > 0)), faults.length > 0 ? faults.at : "");
+	else
+		status = tool_validate(validator, &how, call->argv + 1,
+		    (size_t)call->argc - 1, stdout, stderr);
+	buf_release(&faults);
+	validator_free(validator);
+	return status;
+}
+
+static bool
+is_directory(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int
+run_check(struct call *call)
+{
+	const char *given = flag_value(call, "contract");
+	const char *format = flag_value(call, "format");
+	const char *directory = call->config.contract;
+	bool strict = flag_value(call, "strict") != NULL;
+	const struct finding *findings;
+	size_t count;
+
+	if (given == NULL)
+		return trouble("check needs --contract");
+	if (given[0] != '\0')
+		directory = given;
+	if (call->argc > 0)
+		directory = call->argv[0];
+	if (format != NULL && strcmp(format, "text") != 0 &&
+	    strcmp(format, "json") != 0)
+		return trouble("--format must be text or json");
+	if (!is_directory(directory))
+		return trouble("there is no directory %s", directory);
+	contract_check(directory, call->arena, &findings, &count);
+	tool_check(findings, count, strict, format != NULL &&
+	    strcmp(format, "json") == 0, stdout);
+	return count == 0 ? EXIT_WELL : EXIT_FOUND;
+}
+
 static int
 run_config(struct call *call)
 {
@@ -456,32 +558,50 @@ run_version(struct call *call)
 	return EXIT_WELL;
 }
 
+#define FLAG(name, value_name, sentence)                                       \
+	{ name, value_name, sentence, NULL, NULL, 0 }
+
 static struct command commands[] = {
 	{ "serve", "", "Serve the contract to nginx.", { { 0 } }, true, 0, 0,
 	    run_serve },
 	{ "migrate", "up|status|verify",
 	    "Bring the database's schema and policies up to date, or compare.",
-	    { { "json", NULL, "Print status as JSON.", NULL } }, true, 1, 1,
+	    { FLAG("json", NULL, "Print status as JSON.") }, true, 1, 1,
 	    run_migrate },
 	{ "token", "", "Make a development token (HS256).",
-	    { { "role", "ROLE", "The role that the token names.", NULL },
-	      { "sub", "SUB", "The subject, usually the user's id; only the "
-		"anonymous role and those for servers go without.", NULL },
-	      { "life-s", "SECONDS",
-		"Seconds until it expires (3600), up to jwt_life_max_s.",
-		NULL },
-	      { "claims", "JSON", "A JSON object of further claims.", NULL } },
+	    { FLAG("role", "ROLE", "The role that the token names."),
+	      FLAG("sub", "SUB", "The subject, usually the user's id; only "
+		"the anonymous role and those for servers go without."),
+	      FLAG("life-s", "SECONDS",
+		"Seconds until it expires (3600), up to jwt_life_max_s."),
+	      FLAG("claims", "JSON", "A JSON object of further claims.") },
 	    true, 0, 0, run_token },
 	{ "routes", "", "List the contract's routes.",
-	    { { "json", NULL, "Print them as JSON.", NULL } }, false, 0, 0,
+	    { FLAG("json", NULL, "Print them as JSON.") }, false, 0, 0,
 	    run_routes },
 	{ "explain", "METHOD PATH",
 	    "Tell what would happen to a request, step by step.",
-	    { { "role", "ROLE", "Judge it as a caller of this role.", NULL },
-	      { "sub", "SUB", "The caller's subject.", NULL },
-	      { "body", "FILE", "Judge this body; - is standard input.",
-		NULL } },
+	    { FLAG("role", "ROLE", "Judge it as a caller of this role."),
+	      FLAG("sub", "SUB", "The caller's subject."),
+	      FLAG("body", "FILE", "Judge this body; - is standard input.") },
 	    false, 2, 2, run_explain },
+	{ "validate", "SCHEMA INSTANCE...",
+	    "Judge JSON documents by a JSON Schema; - is standard input.",
+	    { FLAG("resources", "DIR", "Know every *.json below, by its $id; "
+		  "may be repeated."),
+	      FLAG("base", "URI", "And by this URI with its path below DIR."),
+	      FLAG("format-assertion", NULL, "Let format refuse values, too."),
+	      FLAG("lines", NULL, "Each line is an instance."),
+	      FLAG("output", "HOW", "text, or JSON a line for each instance: "
+		  "wire, basic or flag.") },
+	    false, 2, INT_MAX, run_validate },
+	{ "check", "[DIRECTORY]",
+	    "Check a contract: its faults, and what the profile asks.",
+	    { FLAG("contract", NULL, "Check the contract in the directory, or "
+		  "the one of the settings."),
+	      FLAG("strict", NULL, "What the profile asks are errors."),
+	      FLAG("format", "HOW", "text or json.") },
+	    false, 0, 1, run_check },
 	{ "config", "", "Print a sample lockstep.conf with every setting.",
 	    { { 0 } }, false, 0, 0, run_config },
 	{ "version", "", "Print the version.", { { 0 } }, false, 0, 0,

@@ -288,6 +288,19 @@ need_value(const char *word, struct given *g, int argc, char **argv, int *i,
 	return true;
 }
 
+/* Keeps one more value of a flag; there are fewer than words in argv. */
+static void
+flag_take(struct walk *w, struct flag *flag, const char *value, int argc)
+{
+	flag->value = value;
+	if (!w->apply)
+		return;
+	if (flag->values == NULL)
+		flag->values = arena_alloc(w->arena,
+		    (size_t)argc * sizeof(*flag->values));
+	flag->values[flag->value_count++] = value;
+}
+
 static bool
 walk_flag(struct walk *w, const char *word, struct given *g, int argc,
     char **argv, int *i)
@@ -297,7 +310,7 @@ walk_flag(struct walk *w, const char *word, struct given *g, int argc,
 	const struct source from = { word, NULL };
 
 	if (flag != NULL && flag->value_name == NULL) {
-		flag->value = "";
+		flag_take(w, flag, g->value != NULL ? g->value : "", argc);
 		return true;
 	}
 	if (g->length == 4 && strncmp(g->name, "help", 4) == 0) {
@@ -312,7 +325,7 @@ walk_flag(struct walk *w, const char *word, struct given *g, int argc,
 	if (!need_value(word, g, argc, argv, i, w->fault))
 		return false;
 	if (flag != NULL)
-		flag->value = g->value;
+		flag_take(w, flag, g->value, argc);
 	else if (o == NULL)
 		w->config_path = g->value;
 	else if (w->apply)

@@ -31,7 +31,10 @@ struct flag {
 	const char *name;	/* "role" for --role */
 	const char *value_name;	/* "ROLE"; NULL = takes no value */
 	const char *sentence;
-	const char *value;	/* read: NULL = not given, "" for no value */
+	const char *value;	/* read: NULL = not given, "" for no value;
+				 * the last one, when it is repeated */
+	const char **values;	/* all of them, in order */
+	size_t value_count;
 };
 
 /*

@@ -48,6 +48,16 @@ const struct json_caps json_caps_file = {
 	.string_bytes = 1048576,
 };
 
+const struct json_caps json_caps_standard = {
+	.depth = 64,
+	.values = 1000000,
+	.members = 100000,
+	.items = 1000000,
+	.name_bytes = 65536,
+	.string_bytes = 4194304,
+	.big_numbers = true,
+};
+
 struct reader {
 	const char *text, *at, *end;
 	const struct json_caps *caps;
@@ -363,16 +373,18 @@ read_number(struct reader *r, struct json_object **ret)
 	if (length > NUMBER_BYTES)
 		return refuse(r, start, "number too long");
 	if (integer) {
-		if ((made = integer_of(start, length)) == NULL)
+		if ((made = integer_of(start, length)) != NULL) {
+			*ret = made;
+			return true;
+		}
+		if (!r->caps->big_numbers)
 			return refuse(r, start, "integer out of range");
-		*ret = made;
-		return true;
 	}
 	memcpy(text, start, length);
 	text[length] = '\0';
 	/* The process never leaves the C locale, so "." is the point. */
 	number = strtod(text, NULL);
-	if (!isfinite(number))
+	if (!isfinite(number) && !r->caps->big_numbers)
 		return refuse(r, start, "number out of range");
 	*ret = sure(json_object_new_double_s(number, text));
 	return true;

@@ -19,7 +19,9 @@ struct buf;
  * beyond is refused; -0 is the integer 0.  Other numbers keep their text
  * (json_object_new_double_s) and must be finite; what is too small for a
  * double is 0.0 with its text.  A number has 1024 bytes at most, its exponent
- * three digits that count.
+ * three digits that count.  With
+ * big_numbers nothing is too large: what int64, uint64 or double cannot hold
+ * becomes a double, rounded or infinite, with its text.
  *
  * \u0000 in a string's value is JSON and taken (Postgres' text is not: whoever
  * sends it on must look, with json_object_get_string_len).
@@ -31,11 +33,16 @@ struct json_caps {
 	size_t items;		/* of one array */
 	size_t name_bytes;	/* of a member's name, decoded */
 	size_t string_bytes;	/* of a string, decoded */
+	bool big_numbers;	/* numbers of any size are taken */
 };
 
-/* Caps for what clients send, and for files of the contract. */
+/*
+ * Caps for what clients send, for files of the contract, and for documents that
+ * the plain standard of JSON Schema is to judge.
+ */
 extern const struct json_caps json_caps_wire;
 extern const struct json_caps json_caps_file;
+extern const struct json_caps json_caps_standard;
 
 /* Where and why reading stopped; line and column count from 1, in bytes. */
 struct json_fault {
@@ -70,6 +77,15 @@ bool json_place(const struct json_places *places,
     size_t *ret_line, size_t *ret_column);
 bool json_place_of_name(const struct json_places *places,
     const struct json_object *parent, const char *name, size_t *ret_line,
+    size_t *ret_column);
+
+/*
+ * Line and column of what an issue's path, the JSON text of an array of names
+ * and indexes, leads to from the root; of the last that is there, when it is
+ * about a member that is missing.
+ */
+void json_place_of_path(const struct json_places *places,
+    struct json_object *root, const char *path, size_t *ret_line,
     size_t *ret_column);
 
 /*

@@ -185,3 +185,46 @@ json_place_of_name(const struct json_places *places,
 	locate(places, it->name_at, ret_line, ret_column);
 	return true;
 }
+
+/* Steps into the member or item that a path's step names. */
+static bool
+step(struct json_object *from, struct json_object *by, const char **ret_name,
+    size_t *ret_index, struct json_object **ret)
+{
+	*ret_name = NULL;
+	*ret_index = 0;
+	if (json_object_is_type(by, json_type_string)) {
+		*ret_name = json_object_get_string(by);
+		return json_object_is_type(from, json_type_object) &&
+		    json_object_object_get_ex(from, *ret_name, ret);
+	}
+	*ret_index = (size_t)json_object_get_int64(by);
+	if (!json_object_is_type(from, json_type_array) ||
+	    *ret_index >= json_object_array_length(from))
+		return false;
+	*ret = json_object_array_get_idx(from, *ret_index);
+	return true;
+}
+
+void
+json_place_of_path(const struct json_places *places, struct json_object *root,
+    const char *path, size_t *ret_line, size_t *ret_column)
+{
+	struct json_object *steps, *at = root, *next;
+	struct json_fault unread;
+
+	*ret_line = *ret_column = 1;
+	if (!json_read(path, strlen(path), &json_caps_file, &steps, &unread))
+		return;
+	for (size_t i = 0; i < json_object_array_length(steps); i++) {
+		const char *name;
+		size_t index;
+
+		if (!step(at, json_object_array_get_idx(steps, i), &name,
+			&index, &next) ||
+		    !json_place(places, at, name, index, ret_line, ret_column))
+			break;
+		at = next;
+	}
+	json_object_put(steps);
+}

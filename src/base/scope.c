@@ -338,3 +338,37 @@ scope_declare(struct scope *sc, const char *code, int status,
 	sc->declared_message = message;
 	return PROBLEM_DECLARED;
 }
+
+static void
+write_issue(struct buf *b, const struct issue *issue)
+{
+	buf_string(b, "{\"path\":");
+	buf_string(b, issue->path);
+	buf_string(b, ",\"pointer\":");
+	buf_string(b, issue->pointer);
+	buf_string(b, ",\"code\":");
+	buf_json_string(b, issue->code);
+	buf_string(b, ",\"keyword\":");
+	buf_json_string(b, issue->keyword);
+	buf_string(b, ",\"message\":");
+	buf_string(b, issue->message);
+	if (issue->params != NULL) {
+		buf_string(b, ",\"params\":");
+		buf_string(b, issue->params);
+	}
+	buf_char(b, '}');
+}
+
+void
+scope_issues_write(const struct scope *sc, struct buf *b)
+{
+	buf_string(b, "\"issues\":[");
+	for (unsigned i = 0; i < sc->issue_count; i++) {
+		if (i > 0)
+			buf_char(b, ',');
+		write_issue(b, &sc->issues[i]);
+	}
+	buf_char(b, ']');
+	if (sc->issues_truncated)
+		buf_string(b, ",\"issues_truncated\":true");
+}

@@ -10,6 +10,8 @@
 #include "base/attribute.h"
 #include "base/problem.h"
 
+struct buf;
+
 enum {
 	SCOPE_ISSUES_MAX = 20,		/* issues told to a client */
 	SCOPE_REQUEST_ID_MAX = 64,	/* bytes of a request id */
@@ -100,6 +102,12 @@ void scope_issue(struct scope *sc, const struct place *place, enum rule rule,
 
 /* Forgets the issues from number `count` on (a branch was taken back). */
 void scope_issues_rewind(struct scope *sc, unsigned count);
+
+/*
+ * Adds the issues as the wire has them: "issues":[...], and, when some were
+ * left out, ,"issues_truncated":true.
+ */
+void scope_issues_write(const struct scope *sc, struct buf *b);
 
 /*
  * Keeps the private cause of a failure, the first one only, and returns p:

@@ -6,6 +6,11 @@
 
 enum { SCHEMA_BUCKETS = 1024 };
 
+enum {
+	NESTED_MAX = 1000,	/* schemas within schemas, by $ref as well */
+	IN_PLACE_MAX = 250,	/* of them applied to the same value */
+};
+
 /*
  * A variant of in-place subschemas of an update: as they stand, but nothing is
  * required, and what concerns several members at once is left out.
@@ -21,11 +26,34 @@ struct example {
 	const char *keyword;
 };
 
+/*
+ * A $dynamicRef that names a $dynamicAnchor.  What it refers to is known when
+ * all is made: any resource in use that has the anchor may be meant.
+ */
+struct dynamic_ref {
+	struct dynamic_ref *next;
+	struct schema *schema;
+	struct applicator *applicator;	/* of the schema */
+	const char *anchor;
+	enum variant variant;
+};
+
+/* A schema that was asked for, by its document. */
+struct compiled {
+	struct compiled *next;
+	const struct document *document;
+	const struct schema *schema;
+};
+
 struct schema_set {
 	struct library library;
+	bool assert_format;
 	struct schema *schemas;		/* all, the newest first */
 	struct schema *buckets[SCHEMA_BUCKETS];
+	struct compiled *compiled;
+	unsigned nested;		/* schemas that are being made */
 	struct example *examples;	/* of this compilation */
+	struct dynamic_ref *dynamic;	/* of this compilation */
 };
 
 /*
@@ -39,6 +67,13 @@ struct schema *schema_make(struct schema_set *set, const struct spot *spot,
 /* Forgets the schemas that were made since `until`. */
 void schema_forget(struct schema_set *set, struct schema *until);
 
+/*
+ * Makes what $dynamicRefs may refer to, so that they are complete.  With one
+ * candidate it is as good as a $ref; with more, the schemas made since `until`
+ * tell runs the resource that they are in.
+ */
+void schema_settle_dynamic(struct schema_set *set, struct schema *until);
+
 /* Finds circles of $ref that consume nothing; each is a fault. */
 void schema_find_circles(struct schema_set *set, struct schema *until);
 
@@ -47,5 +82,12 @@ void schema_find_circles(struct schema_set *set, struct schema *until);
  * There must be no faults and no circles.
  */
 void schema_link(struct schema_set *set, struct schema *until);
+
+/*
+ * Resolves unevaluatedProperties and unevaluatedItems of a schema that is
+ * linked otherwise, where what is evaluated does not depend on the value; else
+ * they are left to the run.
+ */
+void schema_settle_unevaluated(struct arena *arena, struct schema *schema);
 
 #endif

@@ -224,6 +224,66 @@ const struct declared *contract_error(const struct operation *operation,
 const struct declared *contract_constraint(const struct operation *operation,
     const char *constraint);
 
+/* What is wrong with a contract, or could be better. */
+struct finding {
+	bool is_fault;		/* else the profile's: it can be served */
+	const char *id;		/* "string-max-length"; "fault" */
+	const char *file;	/* relative to the directory */
+	size_t line, column;
+	const char *what;	/* what is so, and why that is a pity */
+	const char *mend;	/* how to mend it; NULL for faults */
+};
+
+/*
+ * Looks at the contract below a directory: the faults that keep it from being
+ * loaded, what its files are against their own schemas, and the profile of
+ * contracts.  By file and place, in the arena; a thousand at most.
+ */
+void contract_check(const char *directory, struct arena *arena,
+    const struct finding **ret, size_t *ret_count);
+
+/*
+ * A schema by itself, whether a contract could hold it or not: any schema of
+ * JSON Schema 2020-12.  For `lockstep validate`.
+ */
+struct validator_options {
+	const char *schema;		/* its file */
+	const char *const *resources;	/* directories: each *.json below is
+					 * known by its $id, */
+	size_t resource_count;
+	const char *base;		/* and by this and its path below, or
+					 * NULL; ends with "/" */
+	bool assert_format;		/* format refuses values, too */
+};
+struct validator;
+
+/*
+ * Compiles the schema.  NULL when it has faults, or a resource has; they are
+ * then in `faults`, one a line, "file:line:column: text".
+ */
+struct validator *validator_new(const struct validator_options *options,
+    struct buf *faults) MUST_CHECK;
+void validator_free(struct validator *validator);
+
+/* What was found of a text. */
+struct validated {
+	bool is_json;
+	bool valid;
+	const char *reason;	/* not JSON: why, constant text */
+	size_t line, column;	/* not JSON: where */
+	/* Where in the text each issue of the scope stands. */
+	struct {
+		size_t line, column;
+	} places[SCOPE_ISSUES_MAX];
+};
+
+/*
+ * Judges a text as one JSON document.  The scope gets the issues; its arena
+ * the rest.
+ */
+void validator_judge(const struct validator *validator, struct scope *sc,
+    const char *text, size_t length, struct validated *ret);
+
 /* Writes the compiled plan of a contract as text, for golden tests. */
 void contract_describe(const struct contract *contract, struct buf *out);
 

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Files and references.  Invariant: a file name is normal (no empty, "." or
+ * Files.  Invariant: a name that a reference brings is normal (no empty, "." or
  * ".." segment, not absolute) before it meets the directory, so nothing outside
- * is ever read, and the same file always has the same name.
+ * is ever read by a reference, and the same file always has the same name.
+ * What is registered may be anywhere: the caller names it.
+ *
+ * A file below the directory has the URI "contract:///" with its name, which
+ * relative references resolve against until an $id says otherwise.
  */
 #include "contract/document.h"
+#include "contract/metaschema.h"
+#include "contract/uri.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,13 +30,14 @@ struct fault_line {
 void
 spot_place(const struct spot *spot, size_t *ret_line, size_t *ret_column)
 {
+	const struct json_places *places = spot->resource->document->places;
 	size_t line = 1, column = 1;
 
 	if (spot->parent != NULL &&
-	    !(spot->of_name && json_place_of_name(spot->document->places,
-		spot->parent, spot->name, &line, &column)))
-		(void)json_place(spot->document->places, spot->parent,
-		    spot->name, spot->index, &line, &column);
+	    !(spot->of_name && json_place_of_name(places, spot->parent,
+		spot->name, &line, &column)))
+		(void)json_place(places, spot->parent, spot->name, spot->index,
+		    &line, &column);
 	*ret_line = line;
 	*ret_column = column;
 }
@@ -64,7 +71,7 @@ library_fault(struct library *library, const struct spot *spot,
 	va_end(ap);
 	spot_place(spot, &line, &column);
 	tell(library, arena_format(library->arena, "%s:%zu:%zu: %s\n",
-	    spot->document->file, line, column, text));
+	    spot->resource->document->file, line, column, text));
 }
 
 /* Says why a file cannot be used, where it was named or at its own place. */
@@ -130,12 +137,8 @@ tree_drop(void *tree)
 	json_object_put(tree);
 }
 
-/*
- * The normal form of a path relative to a directory ("" is the top).  NULL
- * when it leads out of it.
- */
-static const char *
-normal(struct arena *arena, const char *directory, const char *path)
+const char *
+library_normal(struct arena *arena, const char *directory, const char *path)
 {
 	char *joined, *out;
 	const char *segment;
@@ -162,13 +165,49 @@ normal(struct arena *arena, const char *directory, const char *path)
 	return *out == '\0' ? NULL : out + 1;
 }
 
+bool
+library_exists(const struct library *library, const char *name)
+{
+	return access(arena_format(library->arena, "%s/%s",
+	    library->directory, name), R_OK) == 0;
+}
+
+/* Reads a text as a document that is told by the name `file`. */
+static struct document *
+document_read(struct library *library, const char *file, const char *bytes,
+    size_t length)
+{
+	struct document *document = arena_alloc(library->arena,
+	    sizeof(*document));
+	struct json_fault fault;
+
+	document->file = file;
+	if (!json_read_placed(library->arena, bytes, length,
+		library->contract ? &json_caps_file : &json_caps_standard,
+		&document->root, &document->places, &fault)) {
+		tell(library, arena_format(library->arena,
+		    "%s:%zu:%zu: is not well-formed JSON: %s\n", file,
+		    fault.line, fault.column, fault.reason));
+		return NULL;
+	}
+	arena_defer(library->arena, tree_drop, document->root);
+	document->next = library->documents;
+	library->documents = document;
+	return document;
+}
+
+const char *
+library_file_uri(struct library *library, const char *name)
+{
+	return arena_format(library->arena, "contract:///%s", name);
+}
+
 const struct document *
 library_open(struct library *library, const char *file,
     const struct spot *from)
 {
-	const char *name = normal(library->arena, "", file);
+	const char *name = library_normal(library->arena, "", file);
 	struct document *document;
-	struct json_fault fault;
 	size_t length;
 	char *bytes;
 
@@ -179,7 +218,7 @@ library_open(struct library *library, const char *file,
 	}
 	for (document = library->documents; document != NULL;
 	     document = document->next)
-		if (strcmp(document->file, name) == 0)
+		if (document->below && strcmp(document->file, name) == 0)
 			return document;
 	bytes = file_bytes(arena_format(library->arena, "%s/%s",
 	    library->directory, name), &length);
@@ -188,198 +227,60 @@ library_open(struct library *library, const char *file,
 		    "cannot be read: %s", strerror(errno)));
 		return NULL;
 	}
-	document = arena_alloc(library->arena, sizeof(*document));
-	document->file = name;
-	if (!json_read_placed(library->arena, bytes, length, &json_caps_file,
-		&document->root, &document->places, &fault)) {
-		free(bytes);
-		tell(library, arena_format(library->arena,
-		    "%s:%zu:%zu: is not well-formed JSON: %s\n", name,
-		    fault.line, fault.column, fault.reason));
-		return NULL;
-	}
+	document = document_read(library, name, bytes, length);
 	free(bytes);
-	arena_defer(library->arena, tree_drop, document->root);
-	document->next = library->documents;
-	library->documents = document;
+	if (document == NULL)
+		return NULL;
+	document->below = true;
+	library_scan(library, document, library_file_uri(library, name));
 	return document;
 }
 
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Decodes %XX in place; false when an escape is broken or hides a NUL. */
-static bool
-percent_decode(char *s)
-{
-	char *out = s;
-
-	for (; *s != '\0'; s++, out++) {
-		*out = *s;
-		if (*s != '%')
-			continue;
-		if (hex_value(s[1]) < 0 || hex_value(s[2]) < 0)
-			return false;
-		*out = (char)(hex_value(s[1]) * 16 + hex_value(s[2]));
-		if (*out == '\0')
-			return false;
-		s += 2;
-	}
-	*out = '\0';
-	return true;
-}
-
-/* Undoes ~0 and ~1 of RFC 6901 in place; false when a ~ is neither. */
-static bool
-token_decode(char *s)
-{
-	char *out = s;
-
-	for (; *s != '\0'; s++, out++) {
-		*out = *s;
-		if (*s != '~')
-			continue;
-		if (s[1] != '0' && s[1] != '1')
-			return false;
-		*out = *++s == '0' ? '~' : '/';
-	}
-	*out = '\0';
-	return true;
-}
-
-/* The index that a token of a pointer is; false when it is none. */
-static bool
-token_index(const char *token, size_t *ret)
-{
-	char *end;
-	unsigned long n;
-
-	if (token[strspn(token, "0123456789")] != '\0' || *token == '\0' ||
-	    (*token == '0' && token[1] != '\0') || strlen(token) > 9)
-		return false;
-	n = strtoul(token, &end, 10);
-	*ret = n;
-	return true;
-}
-
-/* Steps from a value to the member or item that a token names. */
-static bool
-step(const struct document *document, char *token, struct spot *spot,
-    struct json_object **value)
-{
-	struct json_object *parent = *value;
-	size_t index = 0;
-
-	if (!token_decode(token))
-		return false;
-	if (json_object_is_type(parent, json_type_array)) {
-		if (!token_index(token, &index) ||
-		    index >= json_object_array_length(parent))
-			return false;
-		*value = json_object_array_get_idx(parent, index);
-		*spot = (struct spot){ document, parent, NULL, index, false };
-		return true;
-	}
-	if (!json_object_is_type(parent, json_type_object))
-		return false;
-	json_object_object_foreach(parent, name, member) {
-		if (strcmp(name, token) != 0)
-			continue;
-		*value = member;
-		*spot = (struct spot){ document, parent, name, 0, false };
-		return true;
-	}
-	return false;
-}
-
-/* Follows a JSON pointer (RFC 6901) that was percent-decoded. */
-static bool
-follow(const struct document *document, char *pointer, struct spot *ret,
-    struct json_object **ret_value)
-{
-	struct spot spot = { .document = document };
-	struct json_object *value = document->root;
-
-	if (*pointer != '\0' && *pointer != '/')
-		return false;
-	while (*pointer != '\0') {
-		char *token = pointer + 1;
-
-		pointer = token + strcspn(token, "/");
-		if (*pointer == '/') {
-			*pointer = '\0';
-			if (!step(document, token, &spot, &value))
-				return false;
-			*pointer = '/';
-		} else if (!step(document, token, &spot, &value)) {
-			return false;
-		}
-	}
-	*ret = spot;
-	*ret_value = value;
-	return true;
-}
-
-/* The file of a reference: relative to that of the spot. */
-static const struct document *
-open_reference(struct library *library, const struct spot *from, char *path)
-{
-	const char *file = from->document->file;
-	const char *slash = strrchr(file, '/');
-	size_t length = slash != NULL ? (size_t)(slash - file) : 0;
-	const char *name;
-
-	if (*path == '\0')
-		return from->document;
-	if (strchr(path, ':') != NULL || strncmp(path, "//", 2) == 0) {
-		library_fault(library, from, "the $ref \"%s\" is an absolute "
-		    "URI, which is not supported yet", path);
-		return NULL;
-	}
-	if (!percent_decode(path)) {
-		library_fault(library, from, "the $ref has a broken %% escape");
-		return NULL;
-	}
-	name = normal(library->arena, arena_copy(library->arena, file, length),
-	    path);
-	if (name == NULL) {
-		library_fault(library, from, "the $ref \"%s\" leads out of "
-		    "the contract's directory", path);
-		return NULL;
-	}
-	return library_open(library, name, from);
-}
-
 bool
-library_resolve(struct library *library, const struct spot *from,
-    const char *reference, struct spot *ret, struct json_object **ret_value)
+library_register(struct library *library, const char *uri, const char *path)
 {
-	char *path = arena_string(library->arena, reference);
-	char *hash = strchr(path, '#');
-	char *pointer = arena_string(library->arena,
-	    hash != NULL ? hash + 1 : "");
-	const struct document *document;
+	struct document *document;
+	size_t length;
+	char *bytes;
 
-	if (hash != NULL)
-		*hash = '\0';
-	if ((document = open_reference(library, from, path)) == NULL)
-		return false;
-	if (*pointer != '\0' && *pointer != '/') {
-		library_fault(library, from, "the $ref \"%s\" names an "
-		    "anchor, which is not supported yet", reference);
+	if (!uri_has_scheme(uri)) {
+		file_fault(library, path, NULL, arena_format(library->arena,
+		    "cannot be registered: \"%s\" is no absolute URI", uri));
 		return false;
 	}
-	if (!percent_decode(pointer) ||
-	    !follow(document, pointer, ret, ret_value)) {
-		library_fault(library, from, "the $ref \"%s\" leads nowhere in "
-		    "%s", reference, document->file);
+	if (library_find(library, uri) != NULL)
+		return true;
+	if ((bytes = file_bytes(path, &length)) == NULL) {
+		file_fault(library, path, NULL, arena_format(library->arena,
+		    "cannot be read: %s", strerror(errno)));
 		return false;
 	}
-	return true;
+	document = document_read(library, arena_string(library->arena, path),
+	    bytes, length);
+	free(bytes);
+	if (document != NULL)
+		library_scan(library, document,
+		    arena_string(library->arena, uri));
+	return document != NULL;
+}
+
+const struct document *
+library_add(struct library *library, const char *uri, const char *text)
+{
+	struct document *document = document_read(library, uri, text,
+	    strlen(text));
+
+	if (document != NULL)
+		library_scan(library, document, uri);
+	return document;
+}
+
+const struct schema_resource *
+library_standard(struct library *library, const char *uri)
+{
+	const struct metaschema *found = metaschema_find(uri);
+	const struct document *document = found == NULL ? NULL :
+	    library_add(library, found->uri, found->text);
+
+	return document != NULL ? document->top : NULL;
 }

@@ -3,476 +3,155 @@
  * Formats as hand-written scanners over bytes: each reads its grammar from the
  * left, in one pass, without allocation or a regular expression.  A text may
  * hold any byte, NUL too, and ends where its length says.  Only ASCII digits
- * and letters count.
+ * and letters count.  The table lists all that JSON Schema 2020-12 has; here
+ * are the short ones, and what all share.
  */
 #include "contract/format.h"
 
 #include <string.h>
-#include <strings.h>
 
-enum { DAY = 24 * 60 };	/* minutes */
-
-/* Classes of bytes, as bits. */
-enum {
-	DIGIT = 1,
-	ALPHA = 2,
-	HEX = 4,
-	ATEXT = 8,	/* RFC 5321: an atom of a local part */
-	UNRESERVED = 16,	/* RFC 3986, without letters and digits */
-	SUBDELIM = 32,
-	QTEXT = 64,	/* RFC 5321: inside a quoted local part */
-	DTEXT = 128,	/* RFC 5321: inside a general address literal */
-};
+#include "contract/format_scan.h"
+#include "contract/pattern.h"
 
 /* What a byte is; from 0x80 up it is nothing. */
-#define ANY (QTEXT | DTEXT)
-static const unsigned char class_of[256] = {
-	['0' ... '9'] = DIGIT | HEX | ATEXT | ANY,
-	['A' ... 'F'] = ALPHA | HEX | ATEXT | ANY,
-	['G' ... 'Z'] = ALPHA | ATEXT | ANY,
-	['a' ... 'f'] = ALPHA | HEX | ATEXT | ANY,
-	['g' ... 'z'] = ALPHA | ATEXT | ANY,
-	[' '] = QTEXT, ['['] = QTEXT, [']'] = QTEXT, ['"'] = DTEXT,
-	[':'] = ANY, ['<'] = ANY, ['>'] = ANY, ['@'] = ANY,
-	['.'] = UNRESERVED | ANY,
-	['-'] = UNRESERVED | ATEXT | ANY, ['_'] = UNRESERVED | ATEXT | ANY,
-	['~'] = UNRESERVED | ATEXT | ANY,
-	['('] = SUBDELIM | ANY, [')'] = SUBDELIM | ANY,
-	[','] = SUBDELIM | ANY, [';'] = SUBDELIM | ANY,
-	['!'] = SUBDELIM | ATEXT | ANY, ['$'] = SUBDELIM | ATEXT | ANY,
-	['&'] = SUBDELIM | ATEXT | ANY, ['\''] = SUBDELIM | ATEXT | ANY,
-	['*'] = SUBDELIM | ATEXT | ANY, ['+'] = SUBDELIM | ATEXT | ANY,
-	['='] = SUBDELIM | ATEXT | ANY,
-	['#'] = ATEXT | ANY, ['%'] = ATEXT | ANY, ['/'] = ATEXT | ANY,
-	['?'] = ATEXT | ANY, ['^'] = ATEXT | ANY, ['`'] = ATEXT | ANY,
-	['{'] = ATEXT | ANY, ['|'] = ATEXT | ANY, ['}'] = ATEXT | ANY,
+#define QUOTED  (QTEXT | DTEXT)
+#define ALNUM                                                                  \
+	(ATEXT | QUOTED | REGNAME | USERINFO | PATH | QUERY | SCHEME |         \
+	    LITERAL | NAME)
+#define SEGMENT (QUOTED | PATH | QUERY | LITERAL)	/* "/", ":" and "@" */
+#define SUBDELIM (QUOTED | REGNAME | USERINFO | PATH | QUERY | LITERAL)
+const uint16_t format_class[256] = {
+	['0' ... '9'] = DIGIT | HEX | ALNUM,
+	['A' ... 'F'] = ALPHA | HEX | ALNUM,
+	['G' ... 'Z'] = ALPHA | ALNUM,
+	['a' ... 'f'] = ALPHA | HEX | ALNUM,
+	['g' ... 'z'] = ALPHA | ALNUM,
+	[' '] = QTEXT, ['"'] = DTEXT,
+	['['] = QTEXT | LITERAL, [']'] = QTEXT | LITERAL,
+	['<'] = QUOTED, ['>'] = QUOTED,
+	[':'] = SEGMENT | USERINFO, ['@'] = SEGMENT, ['/'] = SEGMENT | ATEXT,
+	['?'] = QUOTED | ATEXT | QUERY | LITERAL,
+	['-'] = SUBDELIM | ATEXT | SCHEME | HYPHEN,
+	['.'] = SUBDELIM | SCHEME, ['+'] = SUBDELIM | ATEXT | SCHEME,
+	['_'] = SUBDELIM | ATEXT | NAME, ['~'] = SUBDELIM | ATEXT,
+	['!'] = SUBDELIM | ATEXT, ['$'] = SUBDELIM | ATEXT,
+	['&'] = SUBDELIM | ATEXT, ['\''] = SUBDELIM | ATEXT,
+	['*'] = SUBDELIM | ATEXT, ['='] = SUBDELIM | ATEXT,
+	['('] = SUBDELIM, [')'] = SUBDELIM, [','] = SUBDELIM, [';'] = SUBDELIM,
+	['#'] = QUOTED | ATEXT | LITERAL, ['%'] = QUOTED | ATEXT,
+	['^'] = QUOTED | ATEXT, ['`'] = QUOTED | ATEXT,
+	['{'] = QUOTED | ATEXT, ['|'] = QUOTED | ATEXT,
+	['}'] = QUOTED | ATEXT,
 };
 
-static inline bool
-is(unsigned char c, unsigned classes)
+bool
+take_character(struct scan *s, uint32_t *ret)
 {
-	return (class_of[c] & classes) != 0;
-}
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	const unsigned char *at = (const unsigned char *)s->at;
+	size_t count;
+	uint32_t c;
 
-/* What is left of a text. */
-struct scan {
-	const char *at, *end;
-};
-
-/* Takes the byte c when it is the next. */
-static bool
-take(struct scan *s, char c)
-{
-	if (s->at == s->end || *s->at != c)
+	/* No character begins with what continues one, or is beyond all. */
+	if (s->at == s->end || (*at >= 0x80 && *at < 0xc2) || *at > 0xf4)
 		return false;
-	s->at++;
-	return true;
-}
-
-/* Takes exactly `count` digits as a number. */
-static bool
-take_number(struct scan *s, unsigned count, unsigned *ret)
-{
-	unsigned n = 0;
-
-	if (s->end - s->at < (long)count)
+	count = *at < 0x80 ? 1 : *at < 0xe0 ? 2 : *at < 0xf0 ? 3 : 4;
+	if (scan_left(s) < count)
 		return false;
-	for (; count > 0; count--, s->at++) {
-		if (!is((unsigned char)*s->at, DIGIT))
+	c = count > 1 ? *at & (0x7fu >> count) : *at;
+	for (size_t i = 1; i < count; i++) {
+		if ((at[i] & 0xc0) != 0x80)
 			return false;
-		n = n * 10 + (unsigned)(*s->at - '0');
+		c = c << 6 | (at[i] & 0x3f);
 	}
-	*ret = n;
+	if (c < least[count] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+		return false;
+	s->at += count;
+	*ret = c;
 	return true;
 }
 
-/* Takes bytes of the classes; returns how many. */
-static size_t
-take_span(struct scan *s, unsigned classes)
-{
-	const char *from = s->at;
-
-	while (s->at < s->end && is((unsigned char)*s->at, classes))
-		s->at++;
-	return (size_t)(s->at - from);
-}
-
-/* full-date of RFC 3339, section 5.6, with the days of 5.7. */
-static bool
-take_date(struct scan *s)
-{
-	static const unsigned char days[] = { 31, 29, 31, 30, 31, 30, 31, 31,
-		30, 31, 30, 31 };
-	unsigned year, month, day;
-
-	if (!take_number(s, 4, &year) || !take(s, '-') ||
-	    !take_number(s, 2, &month) || !take(s, '-') ||
-	    !take_number(s, 2, &day))
-		return false;
-	if (month < 1 || month > 12 || day < 1 || day > days[month - 1])
-		return false;
-	return month != 2 || day != 29 ||
-	    (year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
-}
-
-/* time-offset of RFC 3339, in minutes east of UTC. */
-static bool
-take_offset(struct scan *s, int *ret)
-{
-	unsigned hours, minutes;
-	bool west;
-
-	*ret = 0;
-	if (take(s, 'Z') || take(s, 'z'))
-		return true;
-	west = s->at < s->end && *s->at == '-';
-	if (!take(s, '-') && !take(s, '+'))
-		return false;
-	if (!take_number(s, 2, &hours) || !take(s, ':') ||
-	    !take_number(s, 2, &minutes) || hours > 23 || minutes > 59)
-		return false;
-	*ret = (int)(hours * 60 + minutes) * (west ? -1 : 1);
-	return true;
-}
-
-/*
- * full-time of RFC 3339; a leap second is 23:59:60 in UTC.  *ret is the minute
- * in UTC, which may be of the day before or after.
- */
-static bool
-take_time(struct scan *s, int *ret)
-{
-	unsigned hour, minute, second;
-	int offset;
-
-	if (!take_number(s, 2, &hour) || !take(s, ':') ||
-	    !take_number(s, 2, &minute) || !take(s, ':') ||
-	    !take_number(s, 2, &second))
-		return false;
-	if (hour > 23 || minute > 59 || second > 60)
-		return false;
-	if (take(s, '.') && take_span(s, DIGIT) == 0)
-		return false;
-	if (!take_offset(s, &offset))
-		return false;
-	*ret = (int)(hour * 60 + minute) - offset;
-	return second < 60 || (*ret + DAY) % DAY == DAY - 1;
-}
-
-static bool
-is_date(const char *at, size_t length)
-{
-	struct scan s = { at, at + length };
-
-	return take_date(&s) && s.at == s.end;
-}
-
-static bool
-is_time(const char *at, size_t length)
-{
-	struct scan s = { at, at + length };
-	int minute;
-
-	return take_time(&s, &minute) && s.at == s.end;
-}
-
-/*
- * The year has four digits in UTC, too, where we answer and Postgres counts,
- * which rounds to microseconds and makes a leap second the next minute.
- */
-static bool
-is_tellable(const char *at, size_t length, int minute)
-{
-	bool rounds_up = length > 26 && is((unsigned char)at[26], DIGIT) &&
-	    memcmp(at + 17, "59.999999", 9) == 0;
-
-	if (memcmp(at, "9999-12-31", 10) == 0)
-		return minute < DAY - 1 ||
-		    (minute == DAY - 1 && at[17] != '6' && !rounds_up);
-	if (memcmp(at, "0001-01-01", 10) == 0)
-		return minute >= 0;
-	return memcmp(at, "0000", 4) != 0;
-}
-
-static bool
-is_date_time(const char *at, size_t length)
-{
-	struct scan s = { at, at + length };
-	int minute;
-
-	return take_date(&s) && (take(&s, 'T') || take(&s, 't')) &&
-	    take_time(&s, &minute) && s.at == s.end &&
-	    is_tellable(at, length, minute);
-}
-
+/* RFC 4122, section 3, any version and variant; no prefix, no braces. */
 static bool
 is_uuid(const char *at, size_t length)
 {
-	if (length != 36)
+	unsigned all = HEX;
+
+	if (length != 36 || at[8] != '-' || at[13] != '-' || at[18] != '-' ||
+	    at[23] != '-')
 		return false;
-	for (size_t i = 0; i < length; i++) {
-		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-
-		if (dash ? at[i] != '-' : !is((unsigned char)at[i], HEX))
-			return false;
-	}
-	return true;
+	for (size_t i = 0; i < 8; i++)
+		all &= format_class[(unsigned char)at[i]];
+	for (size_t i = 0; i < 4; i++)
+		all &= format_class[(unsigned char)at[i + 9]] &
+		    format_class[(unsigned char)at[i + 14]] &
+		    format_class[(unsigned char)at[i + 19]];
+	for (size_t i = 24; i < 36; i++)
+		all &= format_class[(unsigned char)at[i]];
+	return all != 0;
 }
 
-/* Dotted decimal: four octets without leading zeros. */
+/* RFC 6901, section 3, as a string; a fragment ("#/a") is none. */
 static bool
-take_ipv4(struct scan *s)
-{
-	for (unsigned i = 0; i < 4; i++) {
-		const char *from = s->at;
-		unsigned octet = 0;
-		size_t digits;
-
-		if (i > 0 && !take(s, '.'))
-			return false;
-		from = s->at;
-		digits = take_span(s, DIGIT);
-		if (digits < 1 || digits > 3 || (digits > 1 && *from == '0'))
-			return false;
-		for (; from < s->at; from++)
-			octet = octet * 10 + (unsigned)(*from - '0');
-		if (octet > 255)
-			return false;
-	}
-	return true;
-}
-
-static bool
-is_ipv4(const char *at, size_t length)
+is_json_pointer(const char *at, size_t length)
 {
 	struct scan s = { at, at + length };
 
-	return take_ipv4(&s) && s.at == s.end;
-}
-
-/* The text forms of RFC 4291, section 2.2; no zone, no prefix. */
-static bool
-is_ipv6(const char *at, size_t length)
-{
-	struct scan s = { at, at + length };
-	unsigned groups = 0;
-	bool gap = false;
-
-	if (length >= 2 && at[0] == ':' && at[1] == ':') {
-		gap = true;
-		s.at += 2;
-	}
-	while (s.at < s.end) {
-		struct scan group = s;
-		size_t digits = take_span(&s, HEX);
-
-		if (s.at < s.end && *s.at == '.')
-			return take_ipv4(&group) && group.at == group.end &&
-			    (gap ? groups <= 5 : groups == 6);
-		if (digits < 1 || digits > 4 || ++groups > 8)
-			return false;
-		if (s.at == s.end)
-			break;
-		if (!take(&s, ':') || s.at == s.end)
-			return false;
-		if (take(&s, ':')) {
-			if (gap)
-				return false;
-			gap = true;
-		}
-	}
-	return gap ? groups <= 7 : groups == 8;
-}
-
-/*
- * RFC 1123, section 2.1: labels of 1 to 63 letters, digits and inner hyphens,
- * 253 bytes in all.  "--" as third and fourth is left to A-labels (RFC 5891),
- * which are not decoded.
- */
-static bool
-is_hostname(const char *at, size_t length)
-{
-	size_t label = 0;
-
-	if (length < 1 || length > 253)
+	if (length > 0 && *at != '/')
 		return false;
-	for (size_t i = 0; i <= length; i++) {
-		if (i == length || at[i] == '.') {
-			if (label < 1 || label > 63 || at[i - 1] == '-')
-				return false;
-			label = 0;
-			continue;
-		}
-		if (at[i] == '-' ? label == 0 :
-				   !is((unsigned char)at[i], DIGIT | ALPHA))
-			return false;
-		label++;
-		if (label == 4 && at[i] == '-' && at[i - 1] == '-' &&
-		    ((at[i - 3] | 0x20) != 'x' || (at[i - 2] | 0x20) != 'n'))
+	while ((s.at = memchr(s.at, '~', scan_left(&s))) != NULL) {
+		s.at++;
+		if (!take(&s, '0') && !take(&s, '1'))
 			return false;
 	}
 	return true;
 }
 
-/* RFC 5321, section 4.1.2: dot-string or quoted-string, 64 bytes at most. */
+/* A number of draft-bhutton-relative-json-pointer-00: no leading zero. */
 static bool
-take_local_part(struct scan *s)
+take_steps(struct scan *s)
 {
 	const char *from = s->at;
+	size_t digits = take_span(s, DIGIT);
 
-	if (take(s, '"')) {
-		while (!take(s, '"')) {
-			if (take(s, '\\') ? s->at == s->end ||
-				*s->at < 0x20 || *s->at > 0x7e :
-				s->at == s->end ||
-				!is((unsigned char)*s->at, QTEXT))
-				return false;
-			s->at++;
-		}
-	} else {
-		do {
-			if (take_span(s, ATEXT) == 0)
-				return false;
-		} while (take(s, '.'));
-	}
-	return s->at - from <= 64;
+	return digits == 1 || (digits > 1 && *from != '0');
 }
 
-/* RFC 5321, section 4.1.3, between the brackets. */
+/* The draft's section 3: up, then sideways ("+1"), then down or "#". */
 static bool
-is_address_literal(const char *at, size_t length)
-{
-	static const char ipv6[] = "IPv6:";
-	struct scan s = { at, at + length };
-
-	if (length >= 5 && strncasecmp(at, ipv6, 5) == 0)
-		return is_ipv6(at + 5, length - 5);
-	if (is_ipv4(at, length))
-		return true;
-	/* A general literal: a registered tag, a colon, printable text. */
-	while (s.at < s.end && (is((unsigned char)*s.at, ALPHA | DIGIT) ||
-		*s.at == '-'))
-		s.at++;
-	if (s.at == at || s.at[-1] == '-' || !take(&s, ':'))
-		return false;
-	return take_span(&s, DTEXT) > 0 && s.at == s.end;
-}
-
-static bool
-is_email(const char *at, size_t length)
+is_relative_json_pointer(const char *at, size_t length)
 {
 	struct scan s = { at, at + length };
 
-	/* RFC 5321, 4.5.3.1.3: a path of 256 with its angle brackets. */
-	if (length > 254 || !take_local_part(&s) || !take(&s, '@'))
+	if (!take_steps(&s))
 		return false;
-	length = (size_t)(s.end - s.at);
-	if (length >= 2 && *s.at == '[' && s.end[-1] == ']')
-		return is_address_literal(s.at + 1, length - 2);
-	return is_hostname(s.at, length);
-}
-
-/* Takes characters of a URI's part: classes, escapes, bytes of `more`. */
-static bool
-take_part(struct scan *s, const char *more)
-{
-	for (; s->at < s->end; s->at++) {
-		unsigned char c = (unsigned char)*s->at;
-
-		if (is(c, ALPHA | DIGIT | UNRESERVED | SUBDELIM) ||
-		    (c != '\0' && strchr(more, c) != NULL))
-			continue;
-		if (c != '%')
-			break;
-		if (s->end - s->at < 3 || !is((unsigned char)s->at[1], HEX) ||
-		    !is((unsigned char)s->at[2], HEX))
-			return false;
-		s->at += 2;
-	}
-	return true;
-}
-
-/* IP-literal of RFC 3986, section 3.2.2, between the brackets. */
-static bool
-is_ip_literal(const char *at, size_t length)
-{
-	struct scan s = { at, at + length };
-
-	if (!take(&s, 'v') && !take(&s, 'V'))
-		return is_ipv6(at, length);
-	if (take_span(&s, HEX) == 0 || !take(&s, '.') || s.at == s.end)
+	if ((take(&s, '+') || take(&s, '-')) && !take_steps(&s))
 		return false;
-	return memchr(s.at, '%', (size_t)(s.end - s.at)) == NULL &&
-	    take_part(&s, ":") && s.at == s.end;
-}
-
-/* authority of RFC 3986, section 3.2: [userinfo@]host[:port]. */
-static bool
-is_authority(const char *at, size_t length)
-{
-	struct scan s = { at, at + length };
-	const char *sign = memchr(at, '@', length), *close;
-
-	if (sign != NULL) {
-		if (!take_part(&s, ":") || s.at != sign)
-			return false;
-		s.at++;
-	}
-	if (take(&s, '[')) {
-		close = memchr(s.at, ']', (size_t)(s.end - s.at));
-		if (close == NULL ||
-		    !is_ip_literal(s.at, (size_t)(close - s.at)))
-			return false;
-		s.at = close + 1;
-	} else if (!take_part(&s, "")) {
-		return false;
-	}
-	if (take(&s, ':'))
-		take_span(&s, DIGIT);
-	return s.at == s.end;
-}
-
-/* URI of RFC 3986, section 3: with a scheme. */
-static bool
-is_uri(const char *at, size_t length)
-{
-	struct scan s = { at, at + length };
-	const char *from;
-
-	if (length == 0 || !is((unsigned char)*at, ALPHA))
-		return false;
-	while (s.at < s.end && (is((unsigned char)*s.at, ALPHA | DIGIT) ||
-		*s.at == '+' || *s.at == '-' || *s.at == '.'))
-		s.at++;
-	if (!take(&s, ':'))
-		return false;
-	if (s.end - s.at >= 2 && s.at[0] == '/' && s.at[1] == '/') {
-		from = s.at += 2;
-		while (s.at < s.end && *s.at != '/' && *s.at != '?' &&
-		    *s.at != '#')
-			s.at++;
-		if (!is_authority(from, (size_t)(s.at - from)))
-			return false;
-	}
-	if (!take_part(&s, ":@/"))
-		return false;
-	if (take(&s, '?') && !take_part(&s, ":@/?"))
-		return false;
-	if (take(&s, '#') && !take_part(&s, ":@/?"))
-		return false;
-	return s.at == s.end;
+	if (take(&s, '#'))
+		return s.at == s.end;
+	return is_json_pointer(s.at, scan_left(&s));
 }
 
 static const struct format formats[] = {
-	{ "date-time", is_date_time },
-	{ "date", is_date },
-	{ "time", is_time },
-	{ "email", is_email },
+	{ "date-time", format_is_date_time },
+	{ "date", format_is_date },
+	{ "time", format_is_time },
+	{ "duration", format_is_duration },
+	{ "email", format_is_email },
+	{ "idn-email", format_is_idn_email },
+	{ "hostname", format_is_hostname },
+	{ "idn-hostname", format_is_idn_hostname },
+	{ "ipv4", format_is_ipv4 },
+	{ "ipv6", format_is_ipv6 },
+	{ "uri", format_is_uri },
+	{ "uri-reference", format_is_uri_reference },
+	{ "iri", format_is_iri },
+	{ "iri-reference", format_is_iri_reference },
+	{ "uri-template", format_is_uri_template },
 	{ "uuid", is_uuid },
-	{ "uri", is_uri },
-	{ "hostname", is_hostname },
-	{ "ipv4", is_ipv4 },
-	{ "ipv6", is_ipv6 },
+	{ "json-pointer", is_json_pointer },
+	{ "relative-json-pointer", is_relative_json_pointer },
+	{ "regex", pattern_is_ecma },
 	{ NULL, NULL },
 };
 

@@ -3,78 +3,12 @@
 #define CONTRACT_FRAME_H
 
 #include "contract/compile.h"
+#include "contract/keyword.h"
 
 /*
  * One schema object while it is compiled: its keywords, put aside, and what the
  * builders of rules share.  Private to contract/.
  */
-
-/* What the value of a keyword must be. */
-enum shape {
-	SHAPE_ANY, SHAPE_STRING, SHAPE_BOOLEAN, SHAPE_NUMBER, SHAPE_COUNT,
-	SHAPE_SCHEMA, SHAPE_SCHEMAS, SHAPE_SCHEMA_MAP, SHAPE_LIST, SHAPE_NAMES,
-	SHAPE_NAMES_MAP, SHAPE_TYPE
-};
-
-#define KEYWORDS(K)                                                            \
-	K(SCHEMA, "$schema", STRING)                                           \
-	K(ID, "$id", STRING)                                                   \
-	K(REF, "$ref", STRING)                                                 \
-	K(DEFS, "$defs", SCHEMA_MAP)                                           \
-	K(COMMENT, "$comment", STRING)                                         \
-	K(TITLE, "title", STRING)                                              \
-	K(DESCRIPTION, "description", STRING)                                  \
-	K(DEFAULT, "default", ANY)                                             \
-	K(EXAMPLES, "examples", LIST)                                          \
-	K(DEPRECATED, "deprecated", BOOLEAN)                                   \
-	K(READ_ONLY, "readOnly", BOOLEAN)                                      \
-	K(WRITE_ONLY, "writeOnly", BOOLEAN)                                    \
-	K(CREATE_ONLY, "x-createOnly", BOOLEAN)                                \
-	K(TYPE, "type", TYPE)                                                  \
-	K(ENUM, "enum", LIST)                                                  \
-	K(CONST, "const", ANY)                                                 \
-	K(MIN_LENGTH, "minLength", COUNT)                                      \
-	K(MAX_LENGTH, "maxLength", COUNT)                                      \
-	K(PATTERN, "pattern", STRING)                                          \
-	K(FORMAT, "format", STRING)                                            \
-	K(MINIMUM, "minimum", NUMBER)                                          \
-	K(MAXIMUM, "maximum", NUMBER)                                          \
-	K(EXCLUSIVE_MINIMUM, "exclusiveMinimum", NUMBER)                       \
-	K(EXCLUSIVE_MAXIMUM, "exclusiveMaximum", NUMBER)                       \
-	K(MULTIPLE_OF, "multipleOf", NUMBER)                                   \
-	K(PROPERTIES, "properties", SCHEMA_MAP)                                \
-	K(REQUIRED, "required", NAMES)                                         \
-	K(ADDITIONAL_PROPERTIES, "additionalProperties", SCHEMA)               \
-	K(MIN_PROPERTIES, "minProperties", COUNT)                              \
-	K(MAX_PROPERTIES, "maxProperties", COUNT)                              \
-	K(PROPERTY_NAMES, "propertyNames", SCHEMA)                             \
-	K(ITEMS, "items", SCHEMA)                                              \
-	K(PREFIX_ITEMS, "prefixItems", SCHEMAS)                                \
-	K(MIN_ITEMS, "minItems", COUNT)                                        \
-	K(MAX_ITEMS, "maxItems", COUNT)                                        \
-	K(UNIQUE_ITEMS, "uniqueItems", BOOLEAN)                                \
-	K(ALL_OF, "allOf", SCHEMAS)                                            \
-	K(ANY_OF, "anyOf", SCHEMAS)                                            \
-	K(ONE_OF, "oneOf", SCHEMAS)                                            \
-	K(NOT, "not", SCHEMA)                                                  \
-	K(IF, "if", SCHEMA)                                                    \
-	K(THEN, "then", SCHEMA)                                                \
-	K(ELSE, "else", SCHEMA)                                                \
-	K(DEPENDENT_REQUIRED, "dependentRequired", NAMES_MAP)
-
-enum keyword {
-#define K(name, text, shape) KEYWORD_##name,
-	KEYWORDS(K)
-#undef K
-	KEYWORD_COUNT
-};
-
-/* A row of the table of keywords. */
-struct keyword_row {
-	const char *name;
-	enum shape shape;
-};
-extern const struct keyword_row schema_keywords[KEYWORD_COUNT];
 
 struct frame {
 	struct schema_set *set;
@@ -82,18 +16,26 @@ struct frame {
 	struct arena *arena;
 	struct schema *schema;
 	struct json_object *object;
+	const struct dialect *dialect;
 	struct json_object *value[KEYWORD_COUNT];
 	bool given[KEYWORD_COUNT];
 };
 
 /*
  * Holds the object's members against the table of keywords: value and given
- * are filled with those of the right shape, the others are faults.
+ * are filled with those of the right shape, the others are faults.  What is no
+ * keyword, or of a vocabulary that is not in use, is ignored; the former is a
+ * fault in a contract unless its name begins with "x-".
  */
 void frame_sort(struct frame *f);
 
-/* Adds a fault at a keyword's value; the text follows its name. */
+/*
+ * Adds a fault at a keyword's value; the text follows its name.  An objection
+ * is a fault in a contract alone: the standard has nothing against it.
+ */
 void frame_fault(const struct frame *f, enum keyword k, const char *format,
+    ...) PRINTF_LIKE(3, 4);
+void frame_object(const struct frame *f, enum keyword k, const char *format,
     ...) PRINTF_LIKE(3, 4);
 
 /* Where a keyword's value stands, a member of it, an item of a list. */
@@ -143,5 +85,9 @@ void rules_string(struct frame *f);
 void rules_number(struct frame *f);
 void rules_array(struct frame *f);
 void rules_object(struct frame *f);
+
+/* The pattern of a keyword; NULL after a fault at the spot. */
+const struct schema_pattern *rules_pattern(struct frame *f,
+    const struct spot *spot, enum keyword k, const char *text, size_t length);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The keywords.  A schema object is first held against the table: what it does
- * not name is a fault, and so is a value of the wrong shape; what passes is put
- * aside by keyword.  So the order of keywords in a file never matters, and the
- * builders of rules meet only values of the right shape.
+ * The keywords.  A schema object is first held against the table: a value of
+ * the wrong shape is a fault, and in a contract so is what no row names; what
+ * passes is put aside by keyword.  So the order of keywords in a file never
+ * matters, and the builders of rules meet only values of the right shape.
  */
 #include "contract/frame.h"
 
@@ -11,49 +11,72 @@
 #include <string.h>
 
 const struct keyword_row schema_keywords[KEYWORD_COUNT] = {
-#define K(name, text, shape) [KEYWORD_##name] = { text, SHAPE_##shape },
+#define K(name, text, shape, vocabulary)                                       \
+	[KEYWORD_##name] = { text, SHAPE_##shape, VOCABULARY_##vocabulary },
 	KEYWORDS(K)
 #undef K
 };
 
-/* Keywords of 2020-12 that are known and refused. */
-static const char *const not_yet[] = { "patternProperties", "contains",
-	"minContains", "maxContains", "dependentSchemas",
-	"unevaluatedProperties", "unevaluatedItems", "$anchor", "$dynamicRef",
-	"$dynamicAnchor", "$vocabulary", "contentEncoding", "contentMediaType",
-	"contentSchema" };
+enum keyword
+schema_keyword_find(const char *name)
+{
+	size_t k = 0;
+
+	while (k < KEYWORD_COUNT && strcmp(schema_keywords[k].name, name) != 0)
+		k++;
+	return k;
+}
 
 /* Where a keyword's value stands, and what is in it. */
 struct spot
 frame_spot(const struct frame *f, enum keyword k)
 {
-	return (struct spot){ f->schema->spot.document, f->object,
+	return (struct spot){ f->schema->resource, f->object,
 		schema_keywords[k].name, 0, false };
 }
 
 struct spot
 frame_spot_member(const struct frame *f, enum keyword k, const char *name)
 {
-	return (struct spot){ f->schema->spot.document, f->value[k], name, 0,
+	return (struct spot){ f->schema->resource, f->value[k], name, 0,
 		false };
 }
 
 struct spot
 frame_spot_item(const struct frame *f, struct json_object *list, size_t index)
 {
-	return (struct spot){ f->schema->spot.document, list, NULL, index,
+	return (struct spot){ f->schema->resource, list, NULL, index,
 		false };
+}
+
+static void PRINTF_LIKE(3, 0)
+fault_at(const struct frame *f, enum keyword k, const char *format, va_list ap)
+{
+	struct spot spot = frame_spot(f, k);
+
+	library_fault(f->library, &spot, "\"%s\" %s", schema_keywords[k].name,
+	    arena_vformat(f->arena, format, ap));
 }
 
 void
 frame_fault(const struct frame *f, enum keyword k, const char *format, ...)
 {
-	struct spot spot = frame_spot(f, k);
 	va_list ap;
 
 	va_start(ap, format);
-	library_fault(f->library, &spot, "\"%s\" %s", schema_keywords[k].name,
-	    arena_vformat(f->arena, format, ap));
+	fault_at(f, k, format, ap);
+	va_end(ap);
+}
+
+void
+frame_object(const struct frame *f, enum keyword k, const char *format, ...)
+{
+	va_list ap;
+
+	if (!f->library->contract)
+		return;
+	va_start(ap, format);
+	fault_at(f, k, format, ap);
 	va_end(ap);
 }
 
@@ -155,7 +178,7 @@ frame_span(struct frame *f, enum keyword least, enum keyword most,
 		span.most_params = frame_params_limit(f->arena, "maximum",
 		    frame_json(f->arena, f->value[most]), true, origin);
 	if (span.least > span.most)
-		frame_fault(f, most, "is less than \"%s\"",
+		frame_object(f, most, "is less than \"%s\"",
 		    schema_keywords[least].name);
 	return span;
 }
@@ -199,6 +222,7 @@ variant_is_closed(enum variant variant)
 	    variant == VARIANT_BODY;
 }
 
+/* Of very many strings it is not said whether they are different. */
 static bool
 is_names(struct json_object *value)
 {
@@ -209,7 +233,7 @@ is_names(struct json_object *value)
 
 		if (!json_object_is_type(item, json_type_string))
 			return false;
-		for (size_t j = 0; j < i; j++)
+		for (size_t j = 0; j < i && i < NAMES_MAX; j++)
 			if (value_equal(item,
 				json_object_array_get_idx(value, j)))
 				return false;
@@ -218,13 +242,14 @@ is_names(struct json_object *value)
 }
 
 static bool
-is_names_map(struct json_object *value)
+is_names_map(struct json_object *value, bool or_schemas)
 {
 	if (!json_object_is_type(value, json_type_object))
 		return false;
 	json_object_object_foreach(value, name, list) {
 		(void)name;
-		if (!is_names(list))
+		if (!is_names(list) && (!or_schemas ||
+			json_object_is_type(list, json_type_array)))
 			return false;
 	}
 	return true;
@@ -262,8 +287,12 @@ misfit(enum shape shape, struct json_object *value)
 		return is_names(value) ? NULL :
 		    "must be a list of different strings";
 	case SHAPE_NAMES_MAP:
-		return is_names_map(value) ? NULL :
+		return is_names_map(value, false) ? NULL :
 		    "must be an object of lists of different strings";
+	case SHAPE_SCHEMA_OR_NAMES_MAP:
+		return is_names_map(value, true) ? NULL :
+		    "must be an object of schemas or lists of different "
+		    "strings";
 	case SHAPE_TYPE:
 		return type == json_type_string || (is_names(value) &&
 			json_object_array_length(value) > 0) ? NULL :
@@ -273,35 +302,38 @@ misfit(enum shape shape, struct json_object *value)
 	}
 }
 
+/* A member that no keyword in use names. */
 static void
-fault_unknown(const struct frame *f, const char *name)
+pass_over(const struct frame *f, const char *name, enum keyword k)
 {
-	struct spot spot = { f->schema->spot.document, f->object, name, 0,
-		true };
+	struct spot spot = { f->schema->resource, f->object, name, 0, true };
 
-	for (size_t i = 0; i < countof(not_yet); i++) {
-		if (strcmp(not_yet[i], name) != 0)
-			continue;
-		library_fault(f->library, &spot,
-		    "the keyword \"%s\" is not supported yet", name);
-		return;
-	}
-	library_fault(f->library, &spot, "unknown keyword \"%s\"", name);
+	if (f->library->contract && strncmp(name, "x-", 2) != 0 &&
+	    (k == KEYWORD_COUNT || k == KEYWORD_DEPENDENCIES))
+		library_fault(f->library, &spot, "unknown keyword \"%s\"",
+		    name);
 }
 
-/* Puts the members aside by keyword. */
+static bool
+is_in_use(const struct frame *f, enum keyword k)
+{
+	if (k == KEYWORD_CREATE_ONLY)
+		return f->library->contract;
+	if (k == KEYWORD_DEPENDENCIES)
+		return !f->library->contract;
+	return (schema_keywords[k].vocabularies &
+	    ~f->dialect->vocabularies) == 0;
+}
+
 void
 frame_sort(struct frame *f)
 {
 	json_object_object_foreach(f->object, name, value) {
+		enum keyword k = schema_keyword_find(name);
 		const char *wrong;
-		size_t k = 0;
 
-		while (k < KEYWORD_COUNT &&
-		    strcmp(schema_keywords[k].name, name) != 0)
-			k++;
-		if (k == KEYWORD_COUNT) {
-			fault_unknown(f, name);
+		if (k == KEYWORD_COUNT || !is_in_use(f, k)) {
+			pass_over(f, name, k);
 			continue;
 		}
 		if ((wrong = misfit(schema_keywords[k].shape, value)) != NULL) {

@@ -3,7 +3,9 @@
  * What can be known of schemas only when all of them are made: that no $ref
  * goes round without consuming anything, which types and format come by way of
  * references, and which unions are told apart by one member.  Everything here
- * follows in-place applicators alone; once circles are excluded they end.
+ * follows in-place applicators alone; once circles are excluded they end.  What
+ * is not noted once for each schema has a bound of its own, as applicators may
+ * meet again and again.
  */
 #include "contract/compile.h"
 
@@ -11,11 +13,38 @@
 
 enum { STATE_NEW, STATE_OPEN, STATE_DONE, STATE_LINKED };
 
-enum { VALUES_MAX = 256 };	/* of a discriminator */
+enum {
+	VALUES_MAX = 256,	/* of a discriminator */
+	EFFORT_MAX = 20000,	/* schemas looked at to find one */
+};
 
-/* Depth first; an applicator that leads to an open schema closes a circle. */
+static void visit(struct schema_set *set, struct schema *schema,
+    const struct spot *from, unsigned depth);
+
 static void
-visit(struct schema_set *set, struct schema *schema, const struct spot *from)
+visit_applied(struct schema_set *set, struct schema *schema,
+    const struct applicator *a, unsigned depth)
+{
+	/* What a $dynamicRef leads to is bounded by the run. */
+	for (size_t i = 0; a->kind != APPLY_DYNAMIC && i < a->count; i++) {
+		struct schema *sub = (struct schema *)a->schemas[i];
+
+		if (sub == NULL)
+			continue;
+		visit(set, sub, sub == schema->reference ?
+		    &schema->reference_spot : &sub->spot, depth + 1);
+		if (sub->height >= schema->height)
+			schema->height = sub->height + 1;
+	}
+}
+
+/*
+ * Depth first; an applicator that leads to an open schema closes a circle.  The
+ * height bounds everything that follows applicators from now on.
+ */
+static void
+visit(struct schema_set *set, struct schema *schema, const struct spot *from,
+    unsigned depth)
 {
 	if (schema->state >= STATE_DONE)
 		return;
@@ -25,24 +54,21 @@ visit(struct schema_set *set, struct schema *schema, const struct spot *from)
 		return;
 	}
 	schema->state = STATE_OPEN;
-	for (size_t i = 0; i < schema->applicator_count; i++) {
-		const struct applicator *a = &schema->applicators[i];
-
-		for (size_t j = 0; j < a->count; j++)
-			if (a->schemas[j] != NULL)
-				visit(set, (struct schema *)a->schemas[j],
-				    a->schemas[j] == schema->reference ?
-					&schema->reference_spot :
-					&a->schemas[j]->spot);
-	}
+	for (size_t i = 0; depth < IN_PLACE_MAX &&
+	     i < schema->applicator_count; i++)
+		visit_applied(set, schema, &schema->applicators[i], depth);
 	schema->state = STATE_DONE;
+	if (depth == IN_PLACE_MAX || schema->height == IN_PLACE_MAX)
+		library_fault(&set->library, from, "applies more than %d "
+		    "schemas, one inside the other, to the same value",
+		    IN_PLACE_MAX);
 }
 
 void
 schema_find_circles(struct schema_set *set, struct schema *until)
 {
 	for (struct schema *s = set->schemas; s != until; s = s->next)
-		visit(set, s, &s->spot);
+		visit(set, s, &s->spot, 0);
 }
 
 /* number takes integer in. */
@@ -126,12 +152,24 @@ know(struct schema *schema)
 			know_applied(schema, &schema->applicators[i]);
 }
 
+/* The values of all branches while they are gathered. */
+struct gathering {
+	struct text texts[VALUES_MAX];
+	size_t branches[VALUES_MAX];
+	size_t count;
+	unsigned effort;		/* left: allOf may fan out at will */
+};
+
 /* Is the member of that name required, here or by way of $ref and allOf? */
 static bool
-requires(const struct schema *schema, const struct text *name)
+requires(const struct schema *schema, const struct text *name,
+    struct gathering *g)
 {
 	size_t n;
 
+	if (g->effort == 0)
+		return false;
+	g->effort--;
 	if (schema->object != NULL) {
 		n = names_find(&schema->object->names, name->at, name->length);
 		if (n != NAME_NONE &&
@@ -142,7 +180,7 @@ requires(const struct schema *schema, const struct text *name)
 		const struct applicator *a = &schema->applicators[i];
 
 		for (size_t j = 0; a->kind == APPLY_ALL && j < a->count; j++)
-			if (requires(a->schemas[j], name))
+			if (requires(a->schemas[j], name, g))
 				return true;
 	}
 	return false;
@@ -162,11 +200,15 @@ strings_of(const struct schema *schema)
 
 /* The strings that the member of that name may be. */
 static const struct choice *
-member_strings(const struct schema *schema, const struct text *name)
+member_strings(const struct schema *schema, const struct text *name,
+    struct gathering *g)
 {
 	const struct choice *found = NULL;
 	size_t n;
 
+	if (g->effort == 0)
+		return NULL;
+	g->effort--;
 	if (schema->object != NULL) {
 		n = names_find(&schema->object->names, name->at, name->length);
 		if (n != NAME_NONE && schema->object->members[n] != NULL)
@@ -177,17 +219,10 @@ member_strings(const struct schema *schema, const struct text *name)
 
 		for (size_t j = 0; found == NULL && a->kind == APPLY_ALL &&
 		     j < a->count; j++)
-			found = member_strings(a->schemas[j], name);
+			found = member_strings(a->schemas[j], name, g);
 	}
 	return found;
 }
-
-/* The values of all branches while they are gathered. */
-struct gathering {
-	struct text texts[VALUES_MAX];
-	size_t branches[VALUES_MAX];
-	size_t count;
-};
 
 /* Adds a branch's values; false when one is another branch's as well. */
 static bool
@@ -218,8 +253,8 @@ is_told_apart(const struct applicator *a, const struct text *name,
 		const struct choice *choice;
 
 		if (a->schemas[i]->known_types != TYPE_OBJECT ||
-		    !requires(a->schemas[i], name) ||
-		    (choice = member_strings(a->schemas[i], name)) == NULL ||
+		    !requires(a->schemas[i], name, g) ||
+		    (choice = member_strings(a->schemas[i], name, g)) == NULL ||
 		    !gather(g, choice, i))
 			return false;
 	}
@@ -274,7 +309,8 @@ discriminator_find(struct arena *arena, const struct schema *first,
 {
 	const struct discriminator *d = try_members(arena, first, a, g);
 
-	for (size_t i = 0; d == NULL && i < first->applicator_count; i++)
+	for (size_t i = 0; d == NULL && g->effort > 0 &&
+	     i < first->applicator_count; i++)
 		for (size_t j = 0; first->applicators[i].kind == APPLY_ALL &&
 		     d == NULL && j < first->applicators[i].count; j++)
 			d = discriminator_find(arena,
@@ -300,7 +336,15 @@ schema_link(struct schema_set *set, struct schema *until)
 				continue;
 			if (g == NULL)
 				g = arena_alloc(arena, sizeof(*g));
+			g->effort = EFFORT_MAX;
 			a->discriminator = discriminator_find(arena,
 			    a->schemas[0], a, g);
 		}
+	for (struct schema *s = set->schemas; s != until; s = s->next) {
+		schema_settle_unevaluated(arena, s);
+		s->special = s->unevaluated_members != NULL ||
+		    s->unevaluated_items != NULL || s->entered != NULL;
+		s->mixed = s->special || s->enumeration != NULL ||
+		    s->constant != NULL || s->applicator_count > 0;
+	}
 }

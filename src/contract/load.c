@@ -200,7 +200,8 @@ contract_new(const char *directory)
 	struct contract *c = arena_alloc(arena, sizeof(*c));
 
 	c->arena = arena;
-	c->schemas = schema_set_new(directory);
+	c->schemas = schema_set_new(directory,
+	    &(struct schema_options){ .contract = true });
 	return c;
 }
 

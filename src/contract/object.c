@@ -105,6 +105,29 @@ is_left_out(const struct frame *f, struct json_object *name)
 }
 
 static void
+build_patterns(struct frame *f, struct object_rules *rules)
+{
+	struct json_object *map = f->value[KEYWORD_PATTERN_PROPERTIES];
+	struct member_pattern *all;
+
+	if (!f->given[KEYWORD_PATTERN_PROPERTIES])
+		return;
+	all = arena_alloc(f->arena,
+	    (size_t)json_object_object_length(map) * sizeof(*all) + 1);
+	rules->patterns = all;
+	json_object_object_foreach(map, text, value) {
+		struct spot spot = frame_spot_member(f,
+		    KEYWORD_PATTERN_PROPERTIES, text), name = spot;
+		struct member_pattern *p = &all[rules->pattern_count++];
+
+		name.of_name = true;
+		p->pattern = rules_pattern(f, &name,
+		    KEYWORD_PATTERN_PROPERTIES, text, strlen(text));
+		p->schema = schema_make(f->set, &spot, value, VARIANT_WHOLE);
+	}
+}
+
+static void
 build_required(struct frame *f, struct object_rules *rules,
     struct naming *naming)
 {
@@ -127,39 +150,56 @@ build_required(struct frame *f, struct object_rules *rules,
 		rules->required[number / 64] |= UINT64_C(1) << number % 64;
 		if (number < f->schema->property_count)
 			properties[number].required = true;
-		else if (rules->closed)
+		else if (rules->closed && rules->pattern_count == 0 &&
+		    f->library->contract)
 			library_fault(f->library, &spot, "\"%s\" is required "
 			    "but is no property here",
 			    json_object_get_string(name));
 	}
 }
 
+/* Adds a row of dependentRequired. */
+static void
+add_dependency(struct frame *f, struct naming *naming, const char *name,
+    struct json_object *list, struct dependency *d)
+{
+	size_t count = json_object_array_length(list);
+	size_t *required = arena_alloc(f->arena,
+	    count * sizeof(*required) + 1);
+
+	d->with = number_name(naming, name, strlen(name));
+	for (size_t i = 0; i < count; i++)
+		required[i] = number_item(naming, list, i);
+	d->required = required;
+	d->required_count = count;
+	d->params = frame_params(f->arena, "with",
+	    frame_json_string(f->arena, name));
+}
+
+/* dependentRequired, and the lists of its elder, dependencies. */
 static void
 build_dependencies(struct frame *f, struct object_rules *rules,
     struct naming *naming)
 {
-	struct json_object *map = f->value[KEYWORD_DEPENDENT_REQUIRED];
-	struct dependency *all, *d;
+	struct dependency *all;
+	size_t count = 0;
 
-	if (!f->given[KEYWORD_DEPENDENT_REQUIRED] ||
-	    variant_is_partial(f->schema->variant))
+	if (variant_is_partial(f->schema->variant))
 		return;
-	all = arena_alloc(f->arena,
-	    (size_t)json_object_object_length(map) * sizeof(*all) + 1);
-	rules->dependencies = all;
-	json_object_object_foreach(map, name, list) {
-		size_t count = json_object_array_length(list);
-		size_t *required = arena_alloc(f->arena,
-		    count * sizeof(*required) + 1);
-
-		d = &all[rules->dependency_count++];
-		d->with = number_name(naming, name, strlen(name));
-		for (size_t i = 0; i < count; i++)
-			required[i] = number_item(naming, list, i);
-		d->required = required;
-		d->required_count = count;
-		d->params = frame_params(f->arena, "with",
-		    frame_json_string(f->arena, name));
+	for (size_t k = KEYWORD_DEPENDENT_REQUIRED; k <= KEYWORD_DEPENDENCIES;
+	     k++)
+		if (f->given[k])
+			count += (size_t)json_object_object_length(f->value[k]);
+	rules->dependencies = all = arena_alloc(f->arena,
+	    count * sizeof(*all) + 1);
+	for (size_t k = KEYWORD_DEPENDENT_REQUIRED; k <= KEYWORD_DEPENDENCIES;
+	     k++) {
+		if (!f->given[k])
+			continue;
+		json_object_object_foreach(f->value[k], name, list)
+			if (json_object_is_type(list, json_type_array))
+				add_dependency(f, naming, name, list,
+				    &all[rules->dependency_count++]);
 	}
 }
 
@@ -174,11 +214,14 @@ naming_new(const struct frame *f)
 		    f->value[KEYWORD_PROPERTIES]);
 	if (f->given[KEYWORD_REQUIRED])
 		count += json_object_array_length(f->value[KEYWORD_REQUIRED]);
-	if (f->given[KEYWORD_DEPENDENT_REQUIRED]) {
-		json_object_object_foreach(
-		    f->value[KEYWORD_DEPENDENT_REQUIRED], name, list) {
+	for (size_t k = KEYWORD_DEPENDENT_REQUIRED; k <= KEYWORD_DEPENDENCIES;
+	     k++) {
+		if (!f->given[k])
+			continue;
+		json_object_object_foreach(f->value[k], name, list) {
 			(void)name;
-			count += 1 + json_object_array_length(list);
+			if (json_object_is_type(list, json_type_array))
+				count += 1 + json_object_array_length(list);
 		}
 	}
 	return (struct naming){
@@ -195,6 +238,7 @@ build_additional(struct frame *f, struct object_rules *rules)
 
 	if (f->given[KEYWORD_ADDITIONAL_PROPERTIES])
 		sub = frame_sub(f, KEYWORD_ADDITIONAL_PROPERTIES);
+	rules->closed_rule = RULE_UNKNOWN;
 	rules->closed = variant_is_closed(f->schema->variant) ||
 	    (json_object_is_type(value, json_type_boolean) && sub->never);
 	rules->additional = rules->closed ? NULL : sub;
@@ -230,13 +274,13 @@ rules_object(struct frame *f)
 	    (!f->given[KEYWORD_PROPERTIES] || f->schema->types != TYPE_OBJECT))
 		library_fault(f->library, &f->schema->spot, "must be an object "
 		    "schema: \"type\": \"object\" with \"properties\"");
-	if (!frame_any(f, KEYWORD_PROPERTIES, KEYWORD_PROPERTY_NAMES) &&
-	    !f->given[KEYWORD_DEPENDENT_REQUIRED])
+	if (!frame_any(f, KEYWORD_PROPERTIES, KEYWORD_DEPENDENCIES))
 		return;
 	rules = arena_alloc(f->arena, sizeof(*rules));
 	naming = naming_new(f);
 	build_additional(f, rules);
 	build_members(f, &naming);
+	build_patterns(f, rules);
 	build_required(f, rules, &naming);
 	build_dependencies(f, rules, &naming);
 	if (naming.count == NAMES_MAX)

@@ -16,12 +16,13 @@
 #include "contract/value.h"
 
 /*
- * The instruction set: what compile.c makes, link.c completes and judge.c
- * runs.  Private to contract/.
+ * The instruction set: what compile.c makes, link.c completes and judge*.c
+ * run.  Private to contract/.
  *
  * A schema is a struct with what it asks of each type, NULL where it asks
- * nothing, and its in-place applicators.  All is const once schema_compile()
- * has returned.  What an issue will say is made here as well: `params` are
+ * nothing, its in-place applicators, and what applies to the members and items
+ * that all these left out.  All is const once schema_compile() has returned.
+ * What an issue will say is made here as well: `params` are
  * ready JSON texts, always PARAMS_MAX of them, the unused with the name NULL.
  */
 enum {
@@ -72,6 +73,8 @@ struct array_rules {
 	const struct schema *const *prefix;
 	size_t prefix_count;
 	const struct schema *items;	/* after the prefix; NULL = any */
+	const struct schema *contains;	/* or NULL */
+	struct span matches;		/* how many items that satisfies */
 	bool unique;
 };
 
@@ -83,6 +86,12 @@ struct dependency {
 	const struct issue_param *params;
 };
 
+/* patternProperties: members whose name matches satisfy the schema. */
+struct member_pattern {
+	const struct schema_pattern *pattern;
+	const struct schema *schema;
+};
+
 /*
  * The names of an object schema are numbered: those of `properties`, in their
  * order, then those that only `required` or `dependentRequired` name.
@@ -92,7 +101,10 @@ struct object_rules {
 	const struct schema *const *members;	/* NULL: no property */
 	size_t words;			/* of the masks */
 	uint64_t required[SEEN_WORDS];
-	bool closed;			/* other members are refused */
+	const struct member_pattern *patterns;
+	size_t pattern_count;
+	bool closed;			/* other members are refused: */
+	enum rule closed_rule;		/* by RULE_UNKNOWN or UNEVALUATED */
 	const struct schema *additional;	/* NULL = any */
 	const struct schema *name_schema;	/* propertyNames, or NULL */
 	const struct dependency *dependencies;
@@ -111,7 +123,10 @@ struct discriminator {
 	const struct issue_param *params;
 };
 
-enum applicator_kind { APPLY_ALL, APPLY_ANY, APPLY_ONE, APPLY_NOT, APPLY_IF };
+enum applicator_kind {
+	APPLY_ALL, APPLY_ANY, APPLY_ONE, APPLY_NOT, APPLY_IF, APPLY_WITH,
+	APPLY_DYNAMIC
+};
 
 /* An in-place applicator: what it applies goes to the same value. */
 struct applicator {
@@ -119,6 +134,7 @@ struct applicator {
 	const struct schema *const *schemas;	/* APPLY_IF: if, then, else */
 	size_t count;
 	const struct discriminator *discriminator;	/* or NULL */
+	const char *const *with;	/* APPLY_WITH: a member for each */
 };
 
 /* A property, as load.c asks for it. */
@@ -134,6 +150,12 @@ struct schema {
 	unsigned types;			/* type_bit; 0 = any */
 	bool idle;			/* everything is valid */
 	bool never;			/* nothing is: the schema false */
+	bool mixed;			/* there is more than rules of a type */
+	bool special;			/* one of the next two, or entered */
+	/* What satisfies the members, items that nothing else evaluated. */
+	const struct schema *unevaluated_members, *unevaluated_items;
+	/* The resource that it is in, which a run enters; NULL: no matter. */
+	const struct schema_resource *entered;
 	const struct issue_param *type_params;
 	const struct choice *enumeration, *constant;
 	const struct string_rules *string;
@@ -147,6 +169,7 @@ struct schema {
 	enum variant variant;
 	struct json_object *source;
 	struct spot spot;
+	const struct schema_resource *resource;
 	const struct schema *reference;	/* by $ref, or NULL */
 	struct spot reference_spot;
 	bool read_only, write_only, create_only;
@@ -159,6 +182,7 @@ struct schema {
 	struct schema *next;		/* made before this one */
 	struct schema *chain;		/* of the same bucket */
 	unsigned state;			/* of the search for cycles */
+	unsigned height;		/* schemas in place below it */
 };
 
 #endif

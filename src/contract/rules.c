@@ -2,7 +2,8 @@
 /*
  * Rules for values of each type but objects: type, enum, const, and what is
  * asked of strings, numbers and arrays.  What cannot be satisfied by anything,
- * such as a maximum below the minimum, is a fault.
+ * such as a maximum below the minimum, is a fault in a contract; the standard
+ * takes it.
  */
 #include "contract/frame.h"
 
@@ -100,7 +101,7 @@ rules_choices(struct frame *f)
 	values = arena_alloc(f->arena, count * sizeof(*values) + 1);
 	for (size_t i = 0; i < count; i++) {
 		values[i] = json_object_array_get_idx(list, i);
-		for (size_t j = 0; j < i; j++) {
+		for (size_t j = 0; j < i && f->library->contract; j++) {
 			struct spot spot = frame_spot_item(f, list, i);
 
 			if (!value_equal(values[i], values[j]))
@@ -125,6 +126,8 @@ build_format(struct frame *f, struct string_rules *rules)
 		    frame_json_string(f->arena, name));
 		return;
 	}
+	if (!f->library->contract)
+		return;
 	for (const struct format *at = formats_all(); at->name != NULL; at++)
 		known = arena_format(f->arena, "%s%s%s", known,
 		    *known != '\0' ? ", " : "", at->name);
@@ -132,32 +135,52 @@ build_format(struct frame *f, struct string_rules *rules)
 	    known);
 }
 
+/* Do formats assert in this schema? */
+static bool
+is_format_asserted(const struct frame *f)
+{
+	return f->given[KEYWORD_FORMAT] && (f->library->contract ||
+	    f->set->assert_format || f->dialect->assert_format);
+}
+
+const struct schema_pattern *
+rules_pattern(struct frame *f, const struct spot *spot, enum keyword k,
+    const char *text, size_t length)
+{
+	const struct schema_pattern *pattern;
+	const char *reason;
+	size_t offset;
+
+	pattern = schema_pattern_compile(f->arena, text, length, &reason,
+	    &offset);
+	if (pattern == NULL)
+		library_fault(f->library, spot, "\"%s\" %s (byte %zu)",
+		    schema_keywords[k].name, reason, offset + 1);
+	return pattern;
+}
+
 void
 rules_string(struct frame *f)
 {
 	static const enum rule length[] = { RULE_MIN_LENGTH, RULE_MAX_LENGTH };
 	struct json_object *pattern = f->value[KEYWORD_PATTERN];
+	struct spot spot = frame_spot(f, KEYWORD_PATTERN);
 	struct string_rules *rules;
-	const char *reason;
-	size_t offset;
 
-	if (!frame_any(f, KEYWORD_MIN_LENGTH, KEYWORD_FORMAT))
+	if (!frame_any(f, KEYWORD_MIN_LENGTH, KEYWORD_PATTERN) &&
+	    !is_format_asserted(f))
 		return;
 	rules = arena_alloc(f->arena, sizeof(*rules));
 	rules->length = frame_span(f, KEYWORD_MIN_LENGTH, KEYWORD_MAX_LENGTH,
 	    length, "\"string\"");
 	if (f->given[KEYWORD_PATTERN]) {
-		rules->pattern = schema_pattern_compile(f->arena,
+		rules->pattern = rules_pattern(f, &spot, KEYWORD_PATTERN,
 		    json_object_get_string(pattern),
-		    (size_t)json_object_get_string_len(pattern), &reason,
-		    &offset);
-		if (rules->pattern == NULL)
-			frame_fault(f, KEYWORD_PATTERN, "%s (byte %zu)", reason,
-			    offset + 1);
+		    (size_t)json_object_get_string_len(pattern));
 		rules->pattern_params = frame_params(f->arena, "pattern",
 		    frame_json(f->arena, pattern));
 	}
-	if (f->given[KEYWORD_FORMAT])
+	if (is_format_asserted(f))
 		build_format(f, rules);
 	f->schema->string = rules;
 }
@@ -191,11 +214,11 @@ check_bounds(const struct frame *f, size_t lower, size_t upper)
 	number_of(f->value[high], &b);
 	order = number_compare(&a, &b);
 	if (order > 0)
-		frame_fault(f, high, "is less than \"%s\"",
+		frame_object(f, high, "is less than \"%s\"",
 		    schema_keywords[low].name);
 	else if (order == 0 &&
 	    !(bounds[lower].inclusive && bounds[upper].inclusive))
-		frame_fault(f, high, "leaves nothing beside \"%s\"",
+		frame_object(f, high, "leaves nothing beside \"%s\"",
 		    schema_keywords[low].name);
 }
 
@@ -250,6 +273,25 @@ rules_number(struct frame *f)
 	f->schema->number = rules;
 }
 
+/* contains, which minContains and maxContains count. */
+static void
+build_contains(struct frame *f, struct array_rules *rules)
+{
+	static const enum rule matches[] = { RULE_MIN_CONTAINS,
+		RULE_MAX_CONTAINS };
+
+	rules->contains = frame_sub(f, KEYWORD_CONTAINS);
+	rules->matches = frame_span(f, KEYWORD_MIN_CONTAINS,
+	    KEYWORD_MAX_CONTAINS, matches, "\"array\"");
+	if (f->given[KEYWORD_MIN_CONTAINS])
+		return;
+	if (rules->matches.most == 0)
+		frame_object(f, KEYWORD_MAX_CONTAINS, "leaves nothing beside "
+		    "\"contains\", which wants one; say \"minContains\": 0");
+	rules->matches.least = 1;
+	rules->matches.least_rule = RULE_CONTAINS;
+}
+
 void
 rules_array(struct frame *f)
 {
@@ -273,5 +315,7 @@ rules_array(struct frame *f)
 	}
 	if (f->given[KEYWORD_ITEMS])
 		rules->items = frame_sub(f, KEYWORD_ITEMS);
+	if (f->given[KEYWORD_CONTAINS])
+		build_contains(f, rules);
 	f->schema->array = rules;
 }

@@ -2,18 +2,22 @@
 /*
  * A set of schemas: read, made, linked, checked.  Invariant: what a compilation
  * with faults made is forgotten at its end, so that every schema in the table
- * between two compilations is complete, and const from then on.
+ * between two compilations is complete, and const from then on.  One with
+ * $dynamicRef is kept for those who asked for it, but out of the table: to be
+ * const, it cannot take part in what is compiled later.
  */
 #include "contract/compile.h"
 
 struct schema_set *
-schema_set_new(const char *directory)
+schema_set_new(const char *directory, const struct schema_options *options)
 {
 	struct arena *arena = arena_new();
 	struct schema_set *set = arena_alloc(arena, sizeof(*set));
 
 	set->library.arena = arena;
 	set->library.directory = arena_string(arena, directory);
+	set->library.contract = options->contract;
+	set->assert_format = options->assert_format;
 	return set;
 }
 
@@ -22,6 +26,14 @@ schema_set_free(struct schema_set *set)
 {
 	if (set != NULL)
 		arena_free(set->library.arena);
+}
+
+bool
+schema_set_register(struct schema_set *set, const char *uri, const char *path,
+    struct buf *faults)
+{
+	set->library.faults = faults;
+	return library_register(&set->library, uri, path);
 }
 
 /* Examples and defaults must satisfy their schemas. */
@@ -44,31 +56,95 @@ check_examples(struct schema_set *set)
 	arena_free(arena);
 }
 
-const struct schema *
-schema_compile(struct schema_set *set, const char *file, enum variant variant,
-    struct buf *faults)
+/* The schema of a document that was compiled before, or NULL. */
+static const struct schema *
+compiled_find(const struct schema_set *set, const struct document *document,
+    enum variant variant)
 {
-	struct schema *until = set->schemas, *schema;
-	struct library *library = &set->library;
-	const struct document *document;
+	const struct compiled *c = set->compiled;
 
-	library->faults = faults;
-	library->fault_count = 0;
-	set->examples = NULL;
-	if ((document = library_open(library, file, NULL)) == NULL)
-		return NULL;
-	schema = schema_make(set, &(struct spot){ .document = document },
-	    document->root, variant);
+	while (c != NULL && (c->document != document ||
+	    c->schema->variant != variant))
+		c = c->next;
+	return c != NULL ? c->schema : NULL;
+}
+
+/* Makes, links and checks; with faults the result is of no use. */
+static struct schema *
+compile(struct schema_set *set, const struct document *document,
+    enum variant variant, struct schema *until)
+{
+	struct library *library = &set->library;
+	const struct spot spot = { .resource = document->top };
+	struct schema *schema = schema_make(set, &spot, document->root,
+	    variant);
+
+	if (library->fault_count == 0)
+		schema_settle_dynamic(set, until);
 	if (library->fault_count == 0)
 		schema_find_circles(set, until);
 	if (library->fault_count == 0) {
 		schema_link(set, until);
 		check_examples(set);
 	}
-	if (library->fault_count == 0)
-		return schema;
-	schema_forget(set, until);
-	return NULL;
+	return schema;
+}
+
+/* What a compilation begins with. */
+static void
+begin(struct schema_set *set, struct buf *faults)
+{
+	set->library.faults = faults;
+	set->library.fault_count = 0;
+	set->examples = NULL;
+	set->dynamic = NULL;
+}
+
+static const struct schema *
+compile_document(struct schema_set *set, const struct document *document,
+    enum variant variant)
+{
+	struct library *library = &set->library;
+	struct schema *until = set->schemas, *made;
+	const struct schema *known;
+	struct compiled *c;
+
+	if ((known = compiled_find(set, document, variant)) != NULL)
+		return known;
+	made = compile(set, document, variant, until);
+	/* What a $dynamicRef means, the next compilation may widen. */
+	if (library->fault_count > 0 || set->dynamic != NULL)
+		schema_forget(set, until);
+	if (library->fault_count > 0)
+		return NULL;
+	c = arena_alloc(library->arena, sizeof(*c));
+	*c = (struct compiled){ set->compiled, document, made };
+	set->compiled = c;
+	return made;
+}
+
+const struct schema *
+schema_compile(struct schema_set *set, const char *file, enum variant variant,
+    struct buf *faults)
+{
+	const struct document *document;
+
+	begin(set, faults);
+	document = library_open(&set->library, file, NULL);
+	return document != NULL ? compile_document(set, document, variant) :
+				  NULL;
+}
+
+const struct schema *
+schema_compile_text(struct schema_set *set, const char *uri, const char *text,
+    struct buf *faults)
+{
+	const struct document *document;
+
+	begin(set, faults);
+	document = library_add(&set->library, uri, text);
+	return document != NULL ? compile_document(set, document,
+	    VARIANT_WHOLE) : NULL;
 }
 
 bool

@@ -19,9 +19,35 @@
  */
 struct schema_set;
 
-/* A set over a directory; free it with the contract. */
-struct schema_set *schema_set_new(const char *directory);
+/*
+ * How schemas are read.  Without `contract` it is the plain standard: unknown
+ * keywords are ignored, formats are annotations unless the metaschema's
+ * vocabulary has them assert.
+ */
+struct schema_options {
+	bool contract;		/* the profile of contracts: unknown keywords
+				 * (but x-...), contradictions, older drafts are
+				 * faults; formats assert; defaults and examples
+				 * are judged */
+	bool assert_format;	/* without contract: formats assert as well */
+};
+
+/*
+ * A set over a directory, which files that $ref names by relative path are
+ * read from; free it with the contract.
+ */
+struct schema_set *schema_set_new(const char *directory,
+    const struct schema_options *options);
 void schema_set_free(struct schema_set *set);
+
+/*
+ * Registers a document under a URI (that it could be fetched from), and by the
+ * $id that it states, so that $ref and $schema can name it.  The file may be
+ * anywhere.  A URI that is known already keeps its document.  false after a
+ * fault: it cannot be read, is not JSON, or the URI is not absolute.
+ */
+bool schema_set_register(struct schema_set *set, const char *uri,
+    const char *path, struct buf *faults) MUST_CHECK;
 
 /*
  * A variant of an object schema: the members that it takes.  The whole schema
@@ -48,6 +74,13 @@ enum variant {
  */
 const struct schema *schema_compile(struct schema_set *set, const char *file,
     enum variant variant, struct buf *faults) MUST_CHECK;
+
+/*
+ * The same of a text that the URI stands for, both of which must outlive the
+ * set: one of ours, not a file of the contract.
+ */
+const struct schema *schema_compile_text(struct schema_set *set,
+    const char *uri, const char *text, struct buf *faults) MUST_CHECK;
 
 /*
  * The property of a compiled object schema by number, in the file's order;

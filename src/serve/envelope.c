@@ -113,26 +113,6 @@ told_of(enum problem p, const struct scope *sc)
 	return told;
 }
 
-static void
-write_issue(struct buf *b, const struct issue *issue)
-{
-	buf_string(b, "{\"path\":");
-	buf_string(b, issue->path);
-	buf_string(b, ",\"pointer\":");
-	buf_string(b, issue->pointer);
-	buf_string(b, ",\"code\":");
-	buf_json_string(b, issue->code);
-	buf_string(b, ",\"keyword\":");
-	buf_json_string(b, issue->keyword);
-	buf_string(b, ",\"message\":");
-	buf_string(b, issue->message);
-	if (issue->params != NULL) {
-		buf_string(b, ",\"params\":");
-		buf_string(b, issue->params);
-	}
-	buf_char(b, '}');
-}
-
 /* ,"retryable":...,"issues":[...] and where JSON broke: common to both. */
 static void
 write_particulars(struct buf *b, const struct told *told,
@@ -144,15 +124,8 @@ write_particulars(struct buf *b, const struct told *told,
 		    sc->at_offset, sc->at_line, sc->at_column);
 	if (sc->issue_count == 0)
 		return;
-	buf_string(b, ",\"issues\":[");
-	for (unsigned i = 0; i < sc->issue_count; i++) {
-		if (i > 0)
-			buf_char(b, ',');
-		write_issue(b, &sc->issues[i]);
-	}
-	buf_char(b, ']');
-	if (sc->issues_truncated)
-		buf_string(b, ",\"issues_truncated\":true");
+	buf_char(b, ',');
+	scope_issues_write(sc, b);
 }
 
 /* RFC 9457; the title is the sentence, since it is the same for each kind. */

@@ -28,4 +28,25 @@ void tool_explain(const struct contract *contract,
  */
 void tool_problem(enum problem p, const struct scope *sc, FILE *out);
 
+/* How tool_validate() tells what it found. */
+enum validate_output { VALIDATE_PEOPLE, VALIDATE_WIRE, VALIDATE_BASIC,
+	VALIDATE_FLAG };
+
+struct validate_options {
+	enum validate_output output;
+	bool lines;		/* an instance a line */
+};
+
+/*
+ * Judges files, "-" being standard input.  What was found goes to `out`, what
+ * cannot be judged (unreadable, not JSON) to `err`.  Exits like diff.
+ */
+int tool_validate(const struct validator *validator,
+    const struct validate_options *options, char *const *files, size_t count,
+    FILE *out, FILE *err);
+
+/* What contract_check() found: a line each, or one JSON array. */
+void tool_check(const struct finding *findings, size_t count, bool strict,
+    bool json, FILE *out);
+
 #endif
