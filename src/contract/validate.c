@@ -143,11 +143,16 @@ static const char *
 real(struct making *m, const char *path)
 {
 	char real_path[PATH_MAX];
+	const char *what;
 
 	if (realpath(path, real_path) != NULL)
 		return arena_string(m->validator->arena, real_path);
-	fault(m, path, arena_format(m->validator->arena, "cannot be read: %s",
-	    strerror(errno)));
+	what = arena_format(m->validator->arena, "cannot be read: %s",
+	    strerror(errno));
+	if (path[0] != '/' && getcwd(real_path, sizeof(real_path)) != NULL)
+		path = arena_format(m->validator->arena, "%s/%s", real_path,
+		    path);
+	fault(m, path, what);
 	return NULL;
 }
 
