@@ -171,6 +171,10 @@ compare_sizes(const struct number *a, const struct number *b)
 int
 number_compare(const struct number *a, const struct number *b)
 {
+	/* Integers that are not negative, most of all. */
+	if (a->exponent == b->exponent && a->text == NULL && b->text == NULL &&
+	    !a->negative && !b->negative)
+		return (a->digits > b->digits) - (a->digits < b->digits);
 	if (is_zero(a) || is_zero(b))
 		return (is_zero(b) ? 0 : b->negative ? 1 : -1) -
 		    (is_zero(a) ? 0 : a->negative ? 1 : -1);
