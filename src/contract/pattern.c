@@ -23,7 +23,8 @@
 enum {
 	WRITTEN_BYTES_MAX = 1024 * 1024,
 	JIT_STEPS = 4096,	/* that PCRE2 may take for a text, and more */
-	JIT_STEPS_A_BYTE = 256,	/* for a longer one */
+	JIT_STEPS_A_BYTE = 256,	/* for a longer one, but not more than */
+	JIT_STEPS_MAX = 500 * 1000,
 	JIT_LENGTH_MAX = 1024 * 1024,
 	BYTES_A_STEP = 8,	/* without backtracking */
 	MATCH_LIMIT = 1000 * 1000,	/* a second net; see above */
@@ -136,9 +137,14 @@ jit_most(const struct tree *tree)
 {
 	size_t n = JIT_LENGTH_MAX;
 
-	while (n > 0 && tree_cost(tree, (double)n) >
-	    JIT_STEPS + JIT_STEPS_A_BYTE * (double)n)
-		n /= 2;
+	for (; n > 0; n /= 2) {
+		double steps = JIT_STEPS + JIT_STEPS_A_BYTE * (double)n;
+
+		if (steps > JIT_STEPS_MAX)
+			steps = JIT_STEPS_MAX;
+		if (tree_cost(tree, (double)n) <= steps)
+			break;
+	}
 	return n;
 }
 

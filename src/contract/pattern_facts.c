@@ -484,96 +484,135 @@ struct cost {
 	double ways, steps;
 };
 
-static struct cost cost_of(const struct node *node, double n, bool in_loop);
+/* For what length, and in a loop whose rounds are counted already? */
+struct estimate {
+	double n;
+	bool in_loop;
+};
+
+static struct cost cost_of(const struct node *node, struct estimate e,
+    struct first follow);
+
+static bool
+firsts_meet(const struct first *a, const struct first *b)
+{
+	return (a->ascii[0] & b->ascii[0]) != 0 ||
+	    (a->ascii[1] & b->ascii[1]) != 0 || (a->beyond && b->beyond);
+}
+
+/* What can come next: in the siblings, else after them. */
+static struct first
+first_of_rest(const struct node *next, struct first follow)
+{
+	struct first ret = { .empty = false };
+
+	for (unsigned i = 0; next != NULL; next = next->next, i++) {
+		struct first more = i < COPIES_MAX ? node_first(next) :
+		    (struct first){ { ~UINT64_C(0), ~UINT64_C(0) }, true,
+			false };
+
+		first_join(&ret, &more);
+		if (next->kind == NODE_END || !more.empty)
+			return ret;
+	}
+	first_join(&ret, &follow);
+	return ret;
+}
 
 /*
- * Written out, least..most rounds of some ways each; or, as nothing in a loop
- * explodes, a few ways to each end.
+ * Written out, least..most rounds of some ways each; or, for what was seen as
+ * a loop that does not explode, a few ways to each end.
  */
 static struct cost
-cost_of_repeat(const struct node *node, double n, bool in_loop)
+cost_of_rounds(const struct node *node, struct estimate e, struct first follow)
 {
 	uint32_t least = node->repeat.least, most = node->repeat.most;
-	struct cost body = cost_of(node->body, n, true);
+	struct cost body = cost_of(node->body, (struct estimate){ e.n, true },
+	    follow);
+	struct cost once = e.in_loop ? body : cost_of(node->body, e, follow);
+	double n = e.in_loop ? 1 : e.n, ways = 1;
 	struct cost loop = { n * body.ways, n * body.ways * body.steps };
-	struct cost once = in_loop ? body : cost_of(node->body, n, false);
 	struct cost rounds = { 0, 0 };
-	double ways = 1;
+	bool loops = most > COPIES_MAX || node_single(node->body);
 
-	if (in_loop)
-		loop = (struct cost){ body.ways, body.ways * body.steps };
-	if (most > 1000 || most > n)
+	if (loops && (most > 1000 || most > e.n))
 		return loop;
 	for (uint32_t i = 0; i <= most; i++, ways *= once.ways) {
 		rounds.ways += i >= least ? ways : 0;
 		rounds.steps += i < most ? ways * once.steps : 0;
-		if (rounds.steps > loop.steps)
+		if (loops && rounds.steps > loop.steps)
 			return loop;
 	}
-	return rounds.ways * rounds.steps < loop.ways * loop.steps ? rounds :
-								     loop;
+	return loops && rounds.ways > loop.ways ? loop : rounds;
 }
 
 /* A run before what none of its characters can begin ends in one way only. */
-static bool
-ends_one_way(const struct node *node, const struct node *next)
+static struct cost
+cost_of_repeat(const struct node *node, struct estimate e, struct first follow)
 {
-	struct first first, then;
+	struct first first = node_first(node->body), after = follow;
+	struct cost ret;
 
-	while (node->kind == NODE_GROUP)
-		node = node->body;
-	if (node->kind != NODE_REPEAT || !node_single(node->body) ||
-	    next == NULL)
-		return false;
-	if (next->kind == NODE_END)
-		return true;
-	first = node_first(node->body);
-	then = node_first(next);
-	return !then.empty && (first.ascii[0] & then.ascii[0]) == 0 &&
-	    (first.ascii[1] & then.ascii[1]) == 0 &&
-	    !(first.beyond && then.beyond);
+	first_join(&after, &first);
+	ret = cost_of_rounds(node, e, after);
+	if (node_single(node->body) && !firsts_meet(&first, &follow)) {
+		ret.steps += ret.ways;
+		ret.ways = 1;
+	}
+	return ret;
 }
 
 static struct cost
-cost_of(const struct node *node, double n, bool in_loop)
+cost_of_children(const struct node *node, struct estimate e,
+    struct first follow)
 {
-	struct cost ret = { 1, 1 }, more;
+	bool sequence = node->kind == NODE_SEQUENCE;
+	struct cost ret = { sequence, 0 };
+
+	for (const struct node *child = node->body; child != NULL;
+	    child = child->next) {
+		struct cost more = cost_of(child, e, sequence ?
+		    first_of_rest(child->next, follow) : follow);
+
+		ret.steps += sequence ? ret.ways * more.steps : more.steps;
+		if (sequence)
+			ret.ways *= more.ways;
+		else
+			ret.ways += more.ways;
+	}
+	return ret;
+}
+
+static struct cost
+cost_of(const struct node *node, struct estimate e, struct first follow)
+{
+	struct first none = { .empty = false };
+	struct cost ret = { 1, 1 };
 
 	switch (node->kind) {
 	case NODE_GROUP:
-		return cost_of(node->body, n, in_loop);
+		return cost_of(node->body, e, follow);
 	case NODE_REPEAT:
-		return cost_of_repeat(node, n, in_loop);
-	case NODE_LOOK:
-		ret.steps = in_loop ? n * cost_of(node->body, n, true).steps :
-				      cost_of(node->body, n, false).steps;
-		return ret;
+		return cost_of_repeat(node, e, follow);
 	case NODE_SEQUENCE:
 	case NODE_CHOICE:
-		break;
+		return cost_of_children(node, e, follow);
+	case NODE_LOOK:
+		ret.steps = cost_of(node->body, e, none).steps;
+		if (e.in_loop)
+			ret.steps *= e.n;
+		return ret;
 	default:
 		return ret;
 	}
-	ret = (struct cost){ node->kind == NODE_SEQUENCE, 0 };
-	for (const struct node *child = node->body; child != NULL;
-	    child = child->next) {
-		more = cost_of(child, n, in_loop);
-		if (node->kind == NODE_SEQUENCE) {
-			ret.steps += ret.ways * (more.steps + more.ways);
-			if (!ends_one_way(child, child->next))
-				ret.ways *= more.ways;
-		} else {
-			ret.steps += more.steps;
-			ret.ways += more.ways;
-		}
-	}
-	return ret;
 }
 
 double
 tree_cost(const struct tree *tree, double n)
 {
-	double steps = cost_of(tree->root, n, false).steps;
+	struct first none = { .empty = false };
+	struct estimate e = { n, false };
+	double steps = cost_of(tree->root, e, none).steps;
 
 	return node_anchored(tree->root) ? steps : n * steps;
 }

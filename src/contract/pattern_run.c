@@ -74,7 +74,9 @@ push(struct machine *m, struct entry entry)
 		size_t capacity = 2 * m->capacity;
 		struct entry *grown = NULL;
 
-		if (capacity * sizeof(*grown) <= STACK_BYTES_MAX)
+		/* Fresh pages cost time too. */
+		if (capacity * sizeof(*grown) <= STACK_BYTES_MAX &&
+		    spend(m, (uint32_t)capacity / 2))
 			grown = realloc(m->stack_is_ours ? m->stack : NULL,
 			    capacity * sizeof(*grown));
 		if (grown == NULL) {

