@@ -39,6 +39,7 @@ struct run {
 	struct scope *sc;
 	enum mode mode;
 	unsigned steps;			/* left */
+	uint32_t *pattern_steps;	/* left, of all runs together */
 	unsigned count;			/* of broken rules */
 	unsigned deepest;		/* place of one, in frames */
 	unsigned applied;		/* in-place applicators that are open */
@@ -53,6 +54,7 @@ static inline struct run
 run_inner(const struct run *run, enum mode mode)
 {
 	return (struct run){ .sc = run->sc, .mode = mode, .steps = run->steps,
+		.pattern_steps = run->pattern_steps,
 		.applied = run->applied, .scope = run->scope };
 }
 

@@ -1179,6 +1179,32 @@ START_TEST(what_takes_too_many_steps_is_refused)
 }
 END_TEST
 
+/* One of them holds; so would each of many, but not all in bounded time. */
+START_TEST(the_strings_of_a_document_share_one_bound)
+{
+	const struct schema *schema = compiled("{\"items\":{\"pattern\":"
+	    "\"^(?:a|aa|ab)*(?=b)b$\"}}", VARIANT_WHOLE);
+	struct buf b;
+
+	buf_init(&b, 1 << 22);
+	buf_char(&b, '[');
+	for (int i = 0; i < 400; i++) {
+		buf_string(&b, i == 0 ? "\"" : ",\"");
+		for (int j = 0; j < 3000; j++)
+			buf_char(&b, 'a');
+		buf_string(&b, "b\"");
+		if (i == 0) {
+			buf_char(&b, ']');
+			ck_assert_str_eq(issues_of(schema, b.at), "");
+			buf_rewind(&b, b.length - 1);
+		}
+	}
+	buf_char(&b, ']');
+	ck_assert_str_eq(issues_of(schema, b.at), "\"\" custom complexity -\n");
+	buf_release(&b);
+}
+END_TEST
+
 static const struct schema *shared;
 static struct json_object *shared_value;
 
@@ -1259,6 +1285,7 @@ main(void)
 	tcase_add_test(tc, many_names_are_found_and_required);
 	tcase_add_test(tc, many_unique_items_take_no_square_of_time);
 	tcase_add_test(tc, what_takes_too_many_steps_is_refused);
+	tcase_add_test(tc, the_strings_of_a_document_share_one_bound);
 	ADD_EACH(tc, a_pattern_that_takes_too_long_refuses_the_value,
 	    exhausting);
 	tcase_add_test(tc, threads_share_a_schema);
