@@ -117,7 +117,8 @@ unsigned schema_types(const struct schema *schema);
  * threads may use a schema.  Issues come in the order of the payload's members,
  * then unknown members (one issue), then missing ones in the schema's order,
  * then those of allOf, anyOf, oneOf, if, not.  What would take more than
- * 2 million steps is refused.
+ * 400,000 steps, or more than its patterns may take over all of its strings, is
+ * refused with RULE_COMPLEXITY.
  */
 bool schema_judge(const struct schema *schema, struct scope *sc,
     const struct place *at, struct json_object *value) MUST_CHECK;
