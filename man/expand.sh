@@ -62,6 +62,7 @@ problems() {
 
 rules() {
 	rows RULE "$src/base/rule.def" | escape |
+	sed 's/{\([a-z]*\):\([a-z]*\)}/{\1} \2s/' |
 	awk -F '\t' '{
 		print ".TP"
 		print ".BR " $3 " \" (" $2 ")\""

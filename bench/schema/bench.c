@@ -82,6 +82,7 @@ do_tokener(struct work *w)
 static void
 do_judge(struct work *w)
 {
+	w->sc->steps_judged = 0;
 	if (!schema_judge(w->schema, w->sc, NULL, w->tree))
 		die("is not valid", "a document");
 }

@@ -30,6 +30,9 @@ enum { NUMBER_BYTES = 1024 };
  */
 enum { EXPONENT_DIGITS = 3 };
 
+/* From here on memory is worth the time that it takes to save some. */
+enum { MANY_VALUES = 5000 };
+
 const struct json_caps json_caps_wire = {
 	.depth = 32,
 	.values = 20000,
@@ -527,6 +530,9 @@ read_members(struct reader *r, struct json_object *object)
 			return false;
 		skip_space(r);
 	} while (take(r, ','));
+	/* Nor do many small ones each keep one, in a document of many values. */
+	if (r->values > MANY_VALUES && json_object_object_length(object) <= 2)
+		lh_table_resize(json_object_get_object(object), 4);
 	return take(r, '}') || refuse(r, r->at, "expected ',' or '}'");
 }
 
@@ -651,6 +657,12 @@ json_read(const char *text, size_t length, const struct json_caps *caps,
     struct json_object **ret, struct json_fault *fault)
 {
 	return read_all(text, length, caps, NULL, ret, fault);
+}
+
+void
+json_drop(void *tree)
+{
+	json_object_put(tree);
 }
 
 bool

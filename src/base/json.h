@@ -58,6 +58,9 @@ struct json_fault {
 bool json_read(const char *text, size_t length, const struct json_caps *caps,
     struct json_object **ret, struct json_fault *fault) MUST_CHECK;
 
+/* Drops a tree; for arena_defer(). */
+void json_drop(void *tree);
+
 /*
  * The same, noting where each member and item stands in the text, for reports
  * on files.  The places are in the arena.

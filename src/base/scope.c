@@ -15,6 +15,7 @@
 enum {
 	NAME_BYTES = 128,	/* told of a member's name */
 	MESSAGE_BYTES = 300,	/* of a message, as JSON, without its quotes */
+	PARAM_BYTES = 8192,	/* of a parameter: longer ones are not told */
 };
 
 struct rule_row {
@@ -181,22 +182,41 @@ param_named(const struct issue_param *params, size_t n, const char *name,
 	return NULL;
 }
 
+/* What stands between { and }: a parameter's name, and perhaps a thing. */
+static void
+add_slot(struct buf *b, const char *slot, size_t length,
+    const struct issue_param *params, size_t n, struct arena *arena)
+{
+	const char *thing = memchr(slot, ':', length);
+	size_t name_length = thing != NULL ? (size_t)(thing - slot) : length;
+	const struct issue_param *param = param_named(params, n, slot,
+	    name_length);
+
+	if (param == NULL) {
+		buf_add(b, slot - 1, length + 2);
+		return;
+	}
+	add_parameter(b, arena_copy(arena, param->json,
+	    strnlen(param->json, PARAM_BYTES)));
+	if (thing == NULL)
+		return;
+	buf_char(b, ' ');
+	buf_add(b, thing + 1, length - name_length - 1);
+	if (strcmp(param->json, "1") != 0)
+		buf_char(b, 's');
+}
+
 static void
 add_sentence(struct buf *b, const char *sentence,
-    const struct issue_param *params, size_t n)
+    const struct issue_param *params, size_t n, struct arena *arena)
 {
 	const char *open, *close;
 
 	while ((open = strchr(sentence, '{')) != NULL &&
 	    (close = strchr(open, '}')) != NULL) {
-		const struct issue_param *param = param_named(params, n,
-		    open + 1, (size_t)(close - open) - 1);
-
 		buf_add(b, sentence, (size_t)(open - sentence));
-		if (param != NULL)
-			add_parameter(b, param->json);
-		else
-			buf_add(b, open, (size_t)(close - open) + 1);
+		add_slot(b, open + 1, (size_t)(close - open) - 1, params, n,
+		    arena);
 		sentence = close + 1;
 	}
 	buf_string(b, sentence);
@@ -239,11 +259,22 @@ capped(struct arena *arena, const struct buf *b)
 	return arena_format(arena, "\"%.*s%s\"", (int)n, b->at, dots);
 }
 
+/* An enum of the contract may be longer than all that is worth telling. */
+static bool
+is_told(const struct issue_param *param)
+{
+	return strnlen(param->json, PARAM_BYTES + 1) <= PARAM_BYTES;
+}
+
 static void
 add_params(struct buf *b, const struct issue_param *params, size_t n)
 {
+	buf_char(b, '{');
 	for (size_t i = 0; i < n; i++) {
-		buf_char(b, i == 0 ? '{' : ',');
+		if (!is_told(&params[i]))
+			continue;
+		if (b->length > 1)
+			buf_char(b, ',');
 		buf_json_string(b, params[i].name);
 		buf_char(b, ':');
 		buf_string(b, params[i].json);
@@ -277,7 +308,7 @@ fill(struct arena *arena, struct issue *issue, const struct place *place,
 	add_tokens(&tokens, place);
 	buf_json(&b, tokens.at, tokens.length);
 	issue->pointer = moved(arena, &b);
-	add_sentence(&b, rules[issue->rule].sentence, params, n);
+	add_sentence(&b, rules[issue->rule].sentence, params, n, arena);
 	issue->message = capped(arena, &b);
 	buf_clear(&b);
 	if (n > 0) {

@@ -68,6 +68,7 @@ struct scope {
 	char request_id[SCOPE_REQUEST_ID_MAX + 1];
 	char traceparent[SCOPE_TRACE_MAX + 1];	/* "" when there is none */
 	uint64_t deadline_ns;			/* clock_now_ns(), 0 = none */
+	unsigned steps_judged;			/* of the bound on judging */
 
 	struct issue issues[SCOPE_ISSUES_MAX];
 	unsigned issue_count;

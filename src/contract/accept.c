@@ -372,12 +372,6 @@ is_json_type(const char *content_type)
 	return true;
 }
 
-static void
-drop_tree(void *tree)
-{
-	json_object_put(tree);
-}
-
 static enum problem
 malformed(struct scope *sc, const struct json_fault *fault)
 {
@@ -402,7 +396,7 @@ body_read(struct accepting *a, struct json_object **ret)
 	    !json_read(rq->body, rq->body_length, &json_caps_wire, &tree,
 		&fault))
 		return malformed(a->sc, &fault);
-	arena_defer(a->sc->arena, drop_tree, tree);
+	arena_defer(a->sc->arena, json_drop, tree);
 	*ret = tree;
 	return PROBLEM_NONE;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "contract/language.h"
 #include "contract/lint.h"
 #include "contract/schema.h"
@@ -79,36 +80,23 @@ faults_add(struct check *c)
 
 /* ---- The files, and the profile. ---- */
 
-static void
-tree_drop(void *tree)
-{
-	json_object_put(tree);
-}
-
 /* Reads a file that is JSON; what is not is the loader's to tell. */
 static bool
-file_read(struct check *c, const char *file, struct lint_file *ret)
+tree_read(struct check *c, const char *file, struct lint_file *ret)
 {
 	struct arena *arena = c->lint.arena;
-	FILE *in = fopen(arena_format(arena, "%s/%s", c->directory, file),
-	    "re");
 	struct json_fault unread;
-	char piece[8192];
 	struct buf text;
-	size_t n;
 	bool ok;
 
-	if (in == NULL)
-		return false;
 	buf_init(&text, FILE_MAX);
-	while ((n = fread(piece, 1, sizeof(piece), in)) > 0)
-		buf_add(&text, piece, n);
-	fclose(in);
 	ret->file = file;
-	ok = text.length > 0 && json_read_placed(arena, text.at, text.length,
-	    &json_caps_file, &ret->root, &ret->places, &unread);
+	ok = file_read(arena_format(arena, "%s/%s", c->directory, file),
+		&text) && text.length > 0 &&
+	    json_read_placed(arena, text.at, text.length, &json_caps_file,
+		&ret->root, &ret->places, &unread);
 	if (ok)
-		arena_defer(arena, tree_drop, ret->root);
+		arena_defer(arena, json_drop, ret->root);
 	buf_release(&text);
 	return ok;
 }
@@ -150,7 +138,7 @@ files_read(struct check *c, const char *below, unsigned depth)
 			&st) == 0 && S_ISDIR(st.st_mode) && depth < DEPTH_MAX)
 			files_read(c, file, depth + 1);
 		else if (ends_with(file, ".json") &&
-		    file_read(c, file, &read))
+		    tree_read(c, file, &read))
 			file_keep(&c->lint, &read);
 		free(entries[i]);
 	}
@@ -238,7 +226,7 @@ files_add(struct check *c)
 	schemas = c->lint.file_count;
 	files_read(c, "resources", DEPTH_MAX);
 	resources = c->lint.file_count;
-	if (file_read(c, "api.json", &api))
+	if (tree_read(c, "api.json", &api))
 		language_add(c, language, LANGUAGE_API, &api);
 	for (size_t i = 0; i < schemas; i++)
 		lint_schemas(&c->lint, &c->lint.files[i]);

@@ -262,12 +262,6 @@ value_fits(struct scope *sc, const struct field *field, const char *text)
 	return (field->types & TYPE_BOOLEAN) != 0 && is_boolean(text);
 }
 
-static void
-drop_tree(void *tree)
-{
-	json_object_put(tree);
-}
-
 /* The list in the cursor, in the arena's care; NULL when there is none. */
 static struct json_object *
 cursor_tree(struct scope *sc, const char *text)
@@ -283,7 +277,7 @@ cursor_tree(struct scope *sc, const char *text)
 	if (json == NULL ||
 	    !json_read(json, length, &json_caps_wire, &tree, &fault))
 		return NULL;
-	arena_defer(sc->arena, drop_tree, tree);
+	arena_defer(sc->arena, json_drop, tree);
 	return json_object_is_type(tree, json_type_array) ? tree : NULL;
 }
 

@@ -9,16 +9,15 @@
  * relative references resolve against until an $id says otherwise.
  */
 #include "contract/document.h"
-#include "contract/metaschema.h"
-#include "contract/uri.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/file.h"
+#include "contract/metaschema.h"
+#include "contract/uri.h"
 
 enum { FILE_MAX = 4 << 20 };	/* bytes */
 
@@ -86,57 +85,6 @@ file_fault(struct library *library, const char *file, const struct spot *from,
 		    file, reason));
 }
 
-/* Reads what a descriptor has, of a regular file; NULL with errno set. */
-static char *
-descriptor_bytes(int fd, size_t *ret_length)
-{
-	struct stat st;
-	size_t length = 0;
-	ssize_t n = 1;
-	char *bytes;
-
-	if (fstat(fd, &st) != 0)
-		return NULL;
-	if (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX) {
-		errno = S_ISREG(st.st_mode) ? EFBIG : EISDIR;
-		return NULL;
-	}
-	if ((bytes = malloc((size_t)st.st_size + 1)) == NULL)
-		abort();
-	while (length < (size_t)st.st_size && n > 0)
-		if ((n = read(fd, bytes + length,
-			 (size_t)st.st_size - length)) > 0)
-			length += (size_t)n;
-	if (n < 0) {
-		free(bytes);
-		return NULL;
-	}
-	*ret_length = length;
-	return bytes;
-}
-
-/* All bytes of a file in malloc'd memory; NULL with errno set. */
-static char *
-file_bytes(const char *path, size_t *ret_length)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), error;
-	char *bytes;
-
-	if (fd < 0)
-		return NULL;
-	bytes = descriptor_bytes(fd, ret_length);
-	error = errno;
-	close(fd);
-	errno = error;
-	return bytes;
-}
-
-static void
-tree_drop(void *tree)
-{
-	json_object_put(tree);
-}
-
 const char *
 library_normal(struct arena *arena, const char *directory, const char *path)
 {
@@ -190,9 +138,28 @@ document_read(struct library *library, const char *file, const char *bytes,
 		    fault.line, fault.column, fault.reason));
 		return NULL;
 	}
-	arena_defer(library->arena, tree_drop, document->root);
+	arena_defer(library->arena, json_drop, document->root);
 	document->next = library->documents;
 	library->documents = document;
+	return document;
+}
+
+/* The same of a file. */
+static struct document *
+file_document(struct library *library, const char *file, const char *path,
+    const struct spot *from)
+{
+	struct document *document = NULL;
+	struct buf text;
+
+	buf_init(&text, FILE_MAX);
+	if (file_read(path, &text))
+		document = document_read(library, file,
+		    text.length > 0 ? text.at : "", text.length);
+	else
+		file_fault(library, file, from, arena_format(library->arena,
+		    "cannot be read: %s", strerror(errno)));
+	buf_release(&text);
 	return document;
 }
 
@@ -208,8 +175,6 @@ library_open(struct library *library, const char *file,
 {
 	const char *name = library_normal(library->arena, "", file);
 	struct document *document;
-	size_t length;
-	char *bytes;
 
 	if (name == NULL) {
 		file_fault(library, file, from,
@@ -220,15 +185,8 @@ library_open(struct library *library, const char *file,
 	     document = document->next)
 		if (document->below && strcmp(document->file, name) == 0)
 			return document;
-	bytes = file_bytes(arena_format(library->arena, "%s/%s",
-	    library->directory, name), &length);
-	if (bytes == NULL) {
-		file_fault(library, name, from, arena_format(library->arena,
-		    "cannot be read: %s", strerror(errno)));
-		return NULL;
-	}
-	document = document_read(library, name, bytes, length);
-	free(bytes);
+	document = file_document(library, name, arena_format(library->arena,
+	    "%s/%s", library->directory, name), from);
 	if (document == NULL)
 		return NULL;
 	document->below = true;
@@ -240,8 +198,6 @@ bool
 library_register(struct library *library, const char *uri, const char *path)
 {
 	struct document *document;
-	size_t length;
-	char *bytes;
 
 	if (!uri_has_scheme(uri)) {
 		file_fault(library, path, NULL, arena_format(library->arena,
@@ -250,14 +206,8 @@ library_register(struct library *library, const char *uri, const char *path)
 	}
 	if (library_find(library, uri) != NULL)
 		return true;
-	if ((bytes = file_bytes(path, &length)) == NULL) {
-		file_fault(library, path, NULL, arena_format(library->arena,
-		    "cannot be read: %s", strerror(errno)));
-		return false;
-	}
-	document = document_read(library, arena_string(library->arena, path),
-	    bytes, length);
-	free(bytes);
+	document = file_document(library, arena_string(library->arena, path),
+	    path, NULL);
 	if (document != NULL)
 		library_scan(library, document,
 		    arena_string(library->arena, uri));

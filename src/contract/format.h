@@ -9,6 +9,7 @@
 struct format {
 	const char *name;
 	bool (*holds)(const char *s, size_t length);
+	unsigned weight;	/* steps of the judge for 16 bytes */
 };
 
 /* The format of that name, or NULL.  formats_all() ends with a NULL name. */

@@ -20,14 +20,12 @@
 #include "base/json.h"
 #include "base/text.h"
 
-/*
- * Schemas applied to one document, about 20 ns each: no document may keep a
- * thread for more than some 10 ms.
- */
-enum { STEPS_MAX = 400000 };
-
-/* Those of its patterns, some 7 ns each, over all of its strings. */
-enum { ALL_PATTERNS_STEPS_MAX = 2 * PATTERN_STEPS_MAX };
+/* What a step is worth, which is about 20 ns. */
+enum {
+	PATTERN_STEPS = 4,
+	COUNTED_BYTES = 32,	/* of a string whose length is asked for */
+	PROBED = 8,		/* names of one hash */
+};
 
 static unsigned
 depth_of(const struct place *at)
@@ -48,7 +46,7 @@ judge_broken(struct run *run, const struct place *at, enum rule rule,
 	size_t n = 0;
 
 	/* Without steps left, what seems broken may not have been judged. */
-	if (run->steps == 0)
+	if (!run_spend(run, 1))
 		return false;
 	run->count++;
 	if (run->mode == MODE_FLAG)
@@ -66,7 +64,7 @@ judge_broken(struct run *run, const struct place *at, enum rule rule,
 	while (params != NULL && n < PARAMS_MAX && params[n].name != NULL)
 		n++;
 	scope_issue(run->sc, at, rule, params, n);
-	return true;
+	return !run->sc->issues_truncated;
 }
 
 bool
@@ -108,17 +106,28 @@ judge_matches(struct run *run, const struct schema_pattern *pattern,
     const char *s, size_t length)
 {
 	uint64_t before = schema_pattern_exhausted(pattern);
+	uint32_t steps = run->steps * PATTERN_STEPS;
+	bool matches = schema_pattern_matches_within(pattern, s, length,
+	    &steps);
 
-	if (schema_pattern_matches_within(pattern, s, length,
-		run->pattern_steps))
-		return true;
-	if (schema_pattern_exhausted(pattern) != before)
-		(void)scope_fail(run->sc, PROBLEM_NONE, "a pattern of the "
-		    "contract takes too long to match; the value was refused");
-	else if (*run->pattern_steps > 0)
-		return false;
+	run->steps = steps / PATTERN_STEPS;
+	if (matches || schema_pattern_exhausted(pattern) == before)
+		return matches;
+	(void)scope_fail(run->sc, PROBLEM_NONE, "a pattern of the contract "
+	    "takes too long to match; the value was refused");
 	run->steps = 0;
 	return false;
+}
+
+static inline size_t
+string_weight(const struct string_rules *rules, size_t length)
+{
+	size_t weight = length / COUNTED_BYTES;
+
+	/* A few bytes more, as there is something to begin with. */
+	if (rules->format != NULL)
+		weight += (length + 8) * rules->format->weight / 16;
+	return weight;
 }
 
 bool
@@ -127,6 +136,9 @@ judge_string(struct run *run, const struct string_rules *rules,
 {
 	const struct span *span = &rules->length;
 
+	if ((length >= COUNTED_BYTES || rules->format != NULL) &&
+	    !run_spend(run, string_weight(rules, length)))
+		return false;
 	/* A code point is one to four bytes: counting is seldom needed. */
 	if ((length > span->most || length / 4 < span->least) &&
 	    !judge_span(run, span, at, text_count(s, length)))
@@ -163,38 +175,38 @@ judge_number(struct run *run, const struct number_rules *rules,
 	struct number n;
 
 	number_of(value, &n);
+	if (n.weight > 0 &&
+	    !run_spend(run, (1 + rules->bound_count) * n.weight))
+		return false;
 	for (size_t i = 0; i < rules->bound_count; i++)
 		if (!bound_holds(&rules->bounds[i], &n) &&
 		    !judge_broken(run, at, rules->bounds[i].rule,
 			rules->bounds[i].params))
 			return false;
+	/* To divide costs a step by digit. */
 	return rules->divisor.digits == 0 ||
+	    (n.text != NULL && !run_spend(run, n.length)) ||
 	    number_is_multiple(&n, &rules->divisor) ||
 	    judge_broken(run, at, RULE_MULTIPLE_OF, rules->divisor_params);
 }
 
-/* Two comparisons are about a step. */
 static bool
 choice_holds(struct run *run, const struct choice *choice,
     struct json_object *value)
 {
 	if (json_object_get_type(value) == json_type_string)
-		return names_find(&choice->strings,
-		    json_object_get_string(value),
-		    (size_t)json_object_get_string_len(value)) != NAME_NONE;
-	if (run->steps <= choice->other_count / 2) {
-		run->steps = 0;
-		return false;
-	}
-	run->steps -= (unsigned)(choice->other_count / 2);
+		return run_spend(run, choice->strings.longest / PROBED) &&
+		    names_find(&choice->strings, json_object_get_string(value),
+			(size_t)json_object_get_string_len(value)) != NAME_NONE;
 	for (size_t i = 0; i < choice->other_count; i++)
-		if (value_equal(choice->others[i], value))
+		if (value_equal_within(choice->others[i], value, &run->steps))
 			return true;
 	return false;
 }
 
 static bool
-type_holds(unsigned types, enum json_type type, struct json_object *value)
+type_holds(struct run *run, unsigned types, enum json_type type,
+    struct json_object *value)
 {
 	static const unsigned bits[] = {
 		[json_type_null] = TYPE_NULL,
@@ -212,7 +224,7 @@ type_holds(unsigned types, enum json_type type, struct json_object *value)
 	if (type != json_type_double || (types & TYPE_INTEGER) == 0)
 		return false;
 	number_of(value, &n);
-	return number_is_integer(&n);
+	return run_spend(run, n.weight) && number_is_integer(&n);
 }
 
 static inline bool
@@ -327,7 +339,8 @@ judge_value(struct run *run, const struct schema *schema,
 		return judge_broken(run, at, RULE_FALSE, NULL);
 	type = json_object_get_type(value);
 	/* Of a value of the wrong type nothing else is worth saying. */
-	if (schema->types != 0 && !type_holds(schema->types, type, value))
+	if (schema->types != 0 && !type_holds(run, schema->types,
+		type, value))
 		return judge_broken(run, at, RULE_TYPE, schema->type_params);
 	if (!schema->mixed)
 		return judge_by_type(run, schema, at, type, value);
@@ -340,19 +353,31 @@ bool
 schema_judge(const struct schema *schema, struct scope *sc,
     const struct place *at, struct json_object *value)
 {
-	uint32_t pattern_steps = ALL_PATTERNS_STEPS_MAX;
-	struct run run = { .sc = sc, .mode = MODE_FLAG, .steps = STEPS_MAX,
-		.pattern_steps = &pattern_steps };
+	unsigned steps = SCHEMA_STEPS_MAX - sc->steps_judged;
+	bool valid = schema_judge_within(schema, sc, at, value, &steps);
 
-	if (judge_value(&run, schema, at, value) && run.steps > 0)
+	sc->steps_judged = SCHEMA_STEPS_MAX - steps;
+	return valid;
+}
+
+bool
+schema_judge_within(const struct schema *schema, struct scope *sc,
+    const struct place *at, struct json_object *value, unsigned *steps)
+{
+	struct run run = { .sc = sc, .mode = MODE_FLAG, .steps = *steps };
+	bool valid = judge_value(&run, schema, at, value) && run.steps > 0;
+
+	*steps = run.steps;
+	if (valid)
 		return true;
-	pattern_steps = ALL_PATTERNS_STEPS_MAX;
-	run = (struct run){ .sc = sc, .mode = MODE_COLLECT,
-		.steps = STEPS_MAX, .pattern_steps = &pattern_steps };
+	run = (struct run){ .sc = sc, .mode = MODE_COLLECT, .steps = *steps };
 	(void)judge_value(&run, schema, at, value);
+	*steps = run.steps;
 	/* The steps were used up: what cannot be judged is not let in. */
 	if (run.count == 0)
 		scope_issue(sc, at, RULE_COMPLEXITY, NULL, 0);
+	else if (run.steps == 0)
+		sc->issues_truncated = true;
 	return false;
 }
 

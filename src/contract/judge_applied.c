@@ -21,6 +21,8 @@ weigh(struct run *run, const struct schema *schema, const struct place *at,
 	struct run inner = run_inner(run, MODE_COUNT);
 	bool go_on;
 
+	if (!run_spend(&inner, 1))
+		return false;
 	inner.union_at = at;
 	go_on = judge_value(&inner, schema, at, value);
 	run->steps = inner.steps;
@@ -112,6 +114,8 @@ judge_chosen(struct run *run, const struct applicator *a,
 
 	if (json_object_get_type(value) != json_type_object)
 		return judge_broken(run, at, RULE_TYPE, expected);
+	if (!run_spend(run, (size_t)json_object_object_length(value) / 2))
+		return false;
 	if (!member_of(value, &d->member, &told))
 		return judge_broken(run, &member, RULE_REQUIRED, missing);
 	if (json_object_get_type(told) == json_type_string)
@@ -197,6 +201,8 @@ judge_with(struct run *run, const struct applicator *a,
 {
 	if (json_object_get_type(value) != json_type_object)
 		return true;
+	if (!run_spend(run, a->count))
+		return false;
 	for (size_t i = 0; i < a->count; i++)
 		if (json_object_object_get_ex(value, a->with[i], NULL) &&
 		    !judge_value(run, a->schemas[i], at, value))
@@ -206,11 +212,12 @@ judge_with(struct run *run, const struct applicator *a,
 
 /* The candidate of the outermost resource that was entered, or the first. */
 static const struct schema *
-dynamic_target(const struct run *run, const struct applicator *a)
+dynamic_target(struct run *run, const struct applicator *a)
 {
 	const struct schema *target = a->schemas[0];
 
-	for (const struct entry *e = run->scope; e != NULL; e = e->outer)
+	for (const struct entry *e = run->scope;
+	     e != NULL && run_spend(run, a->count / 16); e = e->outer)
 		for (size_t i = 1; i < a->count; i++)
 			if (a->schemas[i]->resource == e->resource)
 				target = a->schemas[i];
@@ -223,6 +230,8 @@ judge_kind(struct run *run, const struct applicator *a,
 {
 	switch (a->kind) {
 	case APPLY_ALL:
+		if (!run_spend(run, a->count / 8))
+			return false;
 		for (size_t i = 0; i < a->count; i++)
 			if (!judge_value(run, a->schemas[i], at, value))
 				return false;

@@ -7,7 +7,11 @@
 
 #include <stdlib.h>
 
-enum { PAIRS_MAX = 16 };	/* items that are compared each with each */
+enum {
+	PAIRS_MAX = 16,		/* items that are compared each with each */
+	SORT_STEPS = 4,		/* what sorting costs, by item */
+	PASSED_ITEMS = 8,	/* that a step is worth if nothing is asked */
+};
 
 /* An item by its hash, for finding equal ones. */
 struct hashed {
@@ -25,12 +29,14 @@ hashed_compare(const void *a, const void *b)
 }
 
 static bool
-pairs_differ(struct json_object *array, size_t count)
+pairs_differ(struct run *run, struct json_object *array, size_t count)
 {
 	for (size_t i = 1; i < count; i++)
 		for (size_t j = 0; j < i; j++)
-			if (value_equal(json_object_array_get_idx(array, i),
-				json_object_array_get_idx(array, j)))
+			if (value_equal_within(
+				json_object_array_get_idx(array, i),
+				json_object_array_get_idx(array, j),
+				&run->steps))
 				return false;
 	return true;
 }
@@ -42,19 +48,25 @@ items_differ(struct run *run, struct json_object *array, size_t count)
 	struct hashed *items;
 
 	if (count <= PAIRS_MAX)
-		return pairs_differ(array, count);
+		return pairs_differ(run, array, count);
+	if (!run_spend(run, count * SORT_STEPS))
+		return false;
 	items = arena_alloc(run->sc->arena, count * sizeof(*items));
 	for (size_t i = 0; i < count; i++)
 		items[i] = (struct hashed){
 			value_hash(json_object_array_get_idx(array, i),
-			    (uintptr_t)run->sc ^ (uintptr_t)array << 16), i };
+			    (uintptr_t)run->sc ^ (uintptr_t)array << 16,
+			    &run->steps), i };
+	if (run->steps == 0)
+		return false;
 	qsort(items, count, sizeof(*items), hashed_compare);
 	for (size_t i = 1; i < count; i++)
 		for (size_t j = i; j-- > 0 && items[j].hash == items[i].hash;)
-			if (value_equal(json_object_array_get_idx(array,
-				items[i].index),
+			if (value_equal_within(
 				json_object_array_get_idx(array,
-				    items[j].index)))
+				    items[i].index),
+				json_object_array_get_idx(array,
+				    items[j].index), &run->steps))
 				return false;
 	return true;
 }
@@ -123,7 +135,8 @@ judge_array(struct run *run, const struct array_rules *rules,
 	/* Nothing is gained by looking into more items than are taken. */
 	if (count > rules->length.most)
 		return true;
-	if (!judge_items(run, rules, at, value, count))
+	if (!run_spend(run, count / PASSED_ITEMS) ||
+	    !judge_items(run, rules, at, value, count))
 		return false;
 	if (rules->contains != NULL && !judge_span(run, &rules->matches, at,
 		count_matches(run, rules, at, value, count)))

@@ -11,6 +11,9 @@
 enum {
 	KEYS_MAX = 10,		/* names told of unknown members */
 	KEY_BYTES = 128,
+	PASSED_MEMBERS = 2,	/* that a step is worth if nothing is asked */
+	LISTED = 12,		/* the same of numbers in a row, */
+	PROBED = 8,		/* and of names */
 };
 
 /* Does a name satisfy propertyNames? */
@@ -39,10 +42,11 @@ name_holds(struct run *run, const struct schema *schema,
 
 /* Is there a pattern for members of that name? */
 static bool
-has_pattern(const struct object_rules *rules, const char *name, size_t length)
+has_pattern(struct run *run, const struct object_rules *rules,
+    const char *name, size_t length)
 {
 	for (size_t i = 0; i < rules->pattern_count; i++)
-		if (schema_pattern_matches(rules->patterns[i].pattern, name,
+		if (judge_matches(run, rules->patterns[i].pattern, name,
 			length))
 			return true;
 	return false;
@@ -69,7 +73,7 @@ is_blamed(struct run *run, const struct blame *blame, const struct place *at,
 		    at->name, at->length);
 	n = names_find(&blame->rules->names, at->name, at->length);
 	return (n == NAME_NONE || blame->rules->members[n] == NULL) &&
-	    !has_pattern(blame->rules, at->name, at->length);
+	    !has_pattern(run, blame->rules, at->name, at->length);
 }
 
 /* Bytes of a name that are told: cut before a whole character. */
@@ -97,6 +101,8 @@ broken_keys(struct run *run, const struct blame *blame,
 
 	if (run->mode != MODE_COLLECT)
 		return judge_broken(run, at, blame->rule, NULL);
+	if (!run_spend(run, (size_t)json_object_object_length(value)))
+		return false;
 	buf_init(&b, 16 * 1024);
 	for (size_t i = 0; entry != NULL && told < KEYS_MAX;
 	     entry = lh_entry_next(entry), i++) {
@@ -132,7 +138,6 @@ judge_patterns(struct run *run, const struct object_rules *rules,
 		/* Matching is work too. */
 		if (run->steps == 0)
 			return false;
-		run->steps--;
 		if (!judge_matches(run, p->pattern, member->name,
 			member->length))
 			continue;
@@ -227,11 +232,15 @@ static bool
 judge_dependencies(struct run *run, const struct object_rules *rules,
     const struct place *at, const struct members *found)
 {
+	if (!run_spend(run, rules->dependency_count / LISTED))
+		return false;
 	for (size_t i = 0; i < rules->dependency_count; i++) {
 		const struct dependency *d = &rules->dependencies[i];
 
 		if (!is_seen(found, d->with))
 			continue;
+		if (!run_spend(run, d->required_count / LISTED))
+			return false;
 		for (size_t j = 0; j < d->required_count; j++)
 			if (!is_seen(found, d->required[j]) &&
 			    !broken_missing(run, rules, at, d->required[j],
@@ -269,8 +278,12 @@ bool
 judge_object(struct run *run, const struct object_rules *rules,
     const struct place *at, struct json_object *value)
 {
+	size_t count = (size_t)json_object_object_length(value);
 	struct members found;
 
+	if (!run_spend(run, count * (1 + rules->names.longest / PROBED) /
+		PASSED_MEMBERS))
+		return false;
 	found.unknown = found.misnamed = false;
 	memset(found.seen, 0, rules->words * sizeof(found.seen[0]));
 	if (!judge_members(run, rules, at, value, &found))
@@ -283,8 +296,7 @@ judge_object(struct run *run, const struct object_rules *rules,
 		return false;
 	return judge_required(run, rules, at, &found) &&
 	    judge_dependencies(run, rules, at, &found) &&
-	    judge_span(run, &rules->size, at,
-		(size_t)json_object_object_length(value));
+	    judge_span(run, &rules->size, at, count);
 }
 
 bool

@@ -6,6 +6,7 @@
  * matters, and the builders of rules meet only values of the right shape.
  */
 #include "contract/frame.h"
+#include "contract/near.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -80,31 +81,35 @@ frame_object(const struct frame *f, enum keyword k, const char *format, ...)
 	va_end(ap);
 }
 
+/* Moves the text of b into the arena. */
+static const char *
+moved(struct arena *arena, struct buf *b)
+{
+	const char *text = arena_copy(arena, b->at, b->length);
+
+	buf_release(b);
+	return text;
+}
+
 /* A tree as JSON text, in the arena. */
 const char *
 frame_json(struct arena *arena, struct json_object *value)
 {
-	const char *text;
 	struct buf b;
 
 	buf_init(&b, SIZE_MAX / 8);
 	json_write(&b, value);
-	text = arena_copy(arena, b.at, b.length);
-	buf_release(&b);
-	return text;
+	return moved(arena, &b);
 }
 
 const char *
 frame_json_string(struct arena *arena, const char *s)
 {
-	const char *text;
 	struct buf b;
 
 	buf_init(&b, SIZE_MAX / 8);
 	buf_json_string(&b, s);
-	text = arena_copy(arena, b.at, b.length);
-	buf_release(&b);
-	return text;
+	return moved(arena, &b);
 }
 
 const struct issue_param *
@@ -302,6 +307,16 @@ misfit(enum shape shape, struct json_object *value)
 	}
 }
 
+/* The keyword that a name may have been meant to be, as a question. */
+static const char *
+meant(const struct frame *f, const char *name)
+{
+	const char *near = near_keyword(name);
+
+	return near == NULL ? "" : arena_format(f->arena,
+	    "; did you mean \"%s\"?", near);
+}
+
 /* A member that no keyword in use names. */
 static void
 pass_over(const struct frame *f, const char *name, enum keyword k)
@@ -310,8 +325,8 @@ pass_over(const struct frame *f, const char *name, enum keyword k)
 
 	if (f->library->contract && strncmp(name, "x-", 2) != 0 &&
 	    (k == KEYWORD_COUNT || k == KEYWORD_DEPENDENCIES))
-		library_fault(f->library, &spot, "unknown keyword \"%s\"",
-		    name);
+		library_fault(f->library, &spot, "unknown keyword \"%s\"%s",
+		    name, meant(f, k == KEYWORD_COUNT ? name : ""));
 }
 
 static bool

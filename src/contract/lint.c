@@ -12,6 +12,8 @@
 
 #include <string.h>
 
+#include "contract/keyword.h"
+#include "contract/near.h"
 #include "contract/pattern.h"
 
 enum {
@@ -460,6 +462,38 @@ patterns_check(struct lint *lint, const struct seat *s)
 	}
 }
 
+/* ---- Names of one's own. ---- */
+
+static void
+misspelt_add(struct lint *lint, const struct seat *s, const char *name,
+    const char *meant)
+{
+	struct finding f = { .id = "keyword-misspelt", .file = s->file->file,
+		.line = s->line, .column = s->column };
+
+	(void)json_place_of_name(s->file->places, s->schema, name, &f.line,
+	    &f.column);
+	f.what = arena_format(lint->arena,
+	    "\"%s\" is no keyword and does nothing", name);
+	f.mend = arena_format(lint->arena, "did you mean \"%s\"?", meant);
+	lint_add(lint, &f);
+}
+
+/* What is unknown and has no "x-" is a fault. */
+static void
+names_check(struct lint *lint, const struct seat *s)
+{
+	json_object_object_foreach(s->schema, name, value) {
+		const char *meant;
+
+		(void)value;
+		if (strncmp(name, "x-", 2) == 0 &&
+		    schema_keyword_find(name) == KEYWORD_COUNT &&
+		    (meant = near_keyword(name)) != NULL)
+			misspelt_add(lint, s, name, meant);
+	}
+}
+
 /* ---- The walk. ---- */
 
 enum branch_shape { ONE, LIST, MAP };
@@ -554,6 +588,7 @@ visit(struct lint *lint, const struct seat *s)
 	for (size_t i = 0; i < countof(lint_rules); i++)
 		rule_check(lint, s, &lint_rules[i]);
 	patterns_check(lint, s);
+	names_check(lint, s);
 	for (size_t i = 0; i < countof(branches_of); i++)
 		visit_branches(lint, s, i);
 }

@@ -85,6 +85,21 @@ fill(const struct names *names, struct name_slot *slots,
 	return displaced;
 }
 
+/* The longest row of slots in use, which is what finding nothing may take. */
+static size_t
+longest_row(const struct name_slot *slots, size_t mask)
+{
+	size_t longest = 0, row = 0;
+
+	/* Twice round, as a row may go on at the start. */
+	for (size_t i = 0; i <= 2 * mask + 1; i++) {
+		row = slots[i & mask].number != 0 ? row + 1 : 0;
+		if (row > longest)
+			longest = row;
+	}
+	return longest;
+}
+
 void
 names_build(struct arena *arena, const struct text *texts, size_t count,
     struct names *ret)
@@ -109,6 +124,7 @@ names_build(struct arena *arena, const struct text *texts, size_t count,
 	}
 	names.multiplier = multiplier_of(best);
 	(void)fill(&names, slots, texts);
+	names.longest = longest_row(slots, names.mask);
 	names.slots = slots;
 	*ret = names;
 }

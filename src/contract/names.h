@@ -26,6 +26,7 @@ struct names {
 	unsigned shift;
 	size_t mask;
 	size_t count;
+	size_t longest;		/* row of slots that are looked at for one */
 };
 
 #define NAME_NONE ((size_t)-1)

@@ -117,11 +117,21 @@ unsigned schema_types(const struct schema *schema);
  * threads may use a schema.  Issues come in the order of the payload's members,
  * then unknown members (one issue), then missing ones in the schema's order,
  * then those of allOf, anyOf, oneOf, if, not.  What would take more than
- * 400,000 steps, or more than its patterns may take over all of its strings, is
- * refused with RULE_COMPLEXITY.
+ * SCHEMA_STEPS_MAX steps of some 20 ns, for both passes of all values of the
+ * scope, is refused with RULE_COMPLEXITY; when they are used up while issues are collected,
+ * issues_truncated is set.
  */
 bool schema_judge(const struct schema *schema, struct scope *sc,
     const struct place *at, struct json_object *value) MUST_CHECK;
+
+/*
+ * The same within a bound of the caller's, from which what was done is taken.
+ * All that schema_judge() judges with one scope shares SCHEMA_STEPS_MAX.
+ */
+enum { SCHEMA_STEPS_MAX = 250000 };
+bool schema_judge_within(const struct schema *schema, struct scope *sc,
+    const struct place *at, struct json_object *value, unsigned *steps)
+    MUST_CHECK;
 
 /*
  * Judges a text that stands for a value, of a path or query parameter or a

@@ -7,19 +7,17 @@
  * right shape wherever it is read afterwards.
  */
 #include "contract/internal.h"
+#include "contract/near.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-enum {
-	FILE_MAX = 1 << 20,	/* bytes of a file of the contract */
-	NEAR_MAX = 64,		/* bytes of words that hints look at */
-};
+#include "base/file.h"
+
+enum { FILE_MAX = 1 << 20 };	/* bytes of a file of the contract */
 
 static void fault_line(struct loader *ld, const char *file, size_t line,
     size_t column, const char *what, const char *format, va_list ap)
@@ -159,37 +157,6 @@ faults_sorted(struct loader *ld, struct buf *out)
 			buf_add(out, lines[i].text, lines[i].length);
 }
 
-/* The edits between two words: inserted, dropped, changed, swapped letters. */
-static size_t
-distance(const char *a, const char *b)
-{
-	size_t row[3][NEAR_MAX + 1], m = strlen(a), n = strlen(b);
-
-	if (m > NEAR_MAX || n > NEAR_MAX)
-		return NEAR_MAX;
-	for (size_t j = 0; j <= n; j++)
-		row[0][j] = j;
-	for (size_t i = 1; i <= m; i++) {
-		size_t *now = row[i % 3], *up = row[(i + 2) % 3],
-		       *over = row[(i + 1) % 3];
-
-		now[0] = i;
-		for (size_t j = 1; j <= n; j++) {
-			size_t best = up[j - 1] + (a[i - 1] != b[j - 1]);
-
-			if (up[j] + 1 < best)
-				best = up[j] + 1;
-			if (now[j - 1] + 1 < best)
-				best = now[j - 1] + 1;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
-			    a[i - 2] == b[j - 1] && over[j - 2] + 1 < best)
-				best = over[j - 2] + 1;
-			now[j] = best;
-		}
-	}
-	return row[m % 3][n];
-}
-
 const char *
 hint(struct loader *ld, const char *word, const char *const *known,
     size_t count)
@@ -198,7 +165,7 @@ hint(struct loader *ld, const char *word, const char *const *known,
 	const char *near = NULL, *list = "";
 
 	for (size_t i = 0; i < count; i++) {
-		size_t d = distance(word, known[i]);
+		size_t d = near_distance(word, known[i]);
 
 		if (d <= best && (near == NULL || d < best)) {
 			best = d;
@@ -226,75 +193,41 @@ source_exists(const struct loader *ld, const char *file)
 	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-/* The bytes of an open file, at most FILE_MAX; NULL with errno set. */
-static char *
-file_bytes(struct loader *ld, int fd, size_t *ret_length)
+/* Notes the file's tree; false after a fault. */
+static bool
+text_read(struct loader *ld, struct source *source, const struct buf *text)
 {
-	struct stat st;
-	size_t length = 0;
-	ssize_t n = 1;
-	char *bytes;
+	struct json_fault fault;
 
-	if (fstat(fd, &st) != 0)
-		return NULL;
-	if (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX) {
-		errno = S_ISREG(st.st_mode) ? EFBIG : EINVAL;
-		return NULL;
+	if (!json_read_placed(ld->scratch, text->length > 0 ? text->at : "",
+		text->length, &json_caps_file, &source->root, &source->places,
+		&fault)) {
+		fault_place(ld, source->file, fault.line, fault.column,
+		    "is not well-formed JSON: %s", fault.reason);
+		return false;
 	}
-	bytes = arena_alloc(ld->scratch, (size_t)st.st_size + 1);
-	while (length < (size_t)st.st_size && n > 0) {
-		n = read(fd, bytes + length, (size_t)st.st_size - length);
-		if (n > 0)
-			length += (size_t)n;
-	}
-	*ret_length = length;
-	return n < 0 ? NULL : bytes;
-}
-
-static char *
-file_read(struct loader *ld, const char *file, size_t *ret_length)
-{
-	int fd = open(arena_format(ld->scratch, "%s/%s", ld->directory, file),
-	    O_RDONLY | O_CLOEXEC);
-	char *bytes;
-	int cause;
-
-	if (fd < 0)
-		return NULL;
-	bytes = file_bytes(ld, fd, ret_length);
-	cause = errno;
-	close(fd);
-	errno = cause;
-	return bytes;
-}
-
-static void
-tree_drop(void *root)
-{
-	json_object_put(root);
+	arena_defer(ld->scratch, json_drop, source->root);
+	return true;
 }
 
 bool
 source_read(struct loader *ld, const char *file, struct at *ret)
 {
 	struct source *source = arena_alloc(ld->scratch, sizeof(*source));
-	struct json_fault fault;
-	size_t length;
-	char *bytes = file_read(ld, file, &length);
+	bool well = false;
+	struct buf text;
 
-	if (bytes == NULL) {
+	source->file = file;
+	buf_init(&text, FILE_MAX);
+	if (file_read(arena_format(ld->scratch, "%s/%s", ld->directory, file),
+		&text))
+		well = text_read(ld, source, &text);
+	else
 		fault_place(ld, file, 1, 1, "cannot be read: %s",
 		    strerror(errno));
+	buf_release(&text);
+	if (!well)
 		return false;
-	}
-	source->file = file;
-	if (!json_read_placed(ld->scratch, bytes, length, &json_caps_file,
-		&source->root, &source->places, &fault)) {
-		fault_place(ld, file, fault.line, fault.column,
-		    "is not well-formed JSON: %s", fault.reason);
-		return false;
-	}
-	arena_defer(ld->scratch, tree_drop, source->root);
 	if (!json_object_is_type(source->root, json_type_object)) {
 		fault_place(ld, file, 1, 1, "must be an object: { ... }");
 		return false;

@@ -18,6 +18,8 @@
 enum {
 	FAULTS_MAX = 1 << 20,	/* bytes that are told */
 	DEPTH_MAX = 32,		/* directories of resources, nested */
+	/* Files are larger than requests, and nobody waits in a queue. */
+	VALIDATOR_STEPS_MAX = 300 * SCHEMA_STEPS_MAX,
 };
 
 struct validator {
@@ -203,16 +205,11 @@ validator_free(struct validator *validator)
 	arena_free(validator->arena);
 }
 
-static void
-tree_drop(void *tree)
-{
-	json_object_put(tree);
-}
-
 void
 validator_judge(const struct validator *validator, struct scope *sc,
     const char *text, size_t length, struct validated *ret)
 {
+	unsigned steps = VALIDATOR_STEPS_MAX;
 	struct json_places *places;
 	struct json_object *root;
 	struct json_fault unread;
@@ -225,9 +222,10 @@ validator_judge(const struct validator *validator, struct scope *sc,
 		ret->column = unread.column;
 		return;
 	}
-	arena_defer(sc->arena, tree_drop, root);
+	arena_defer(sc->arena, json_drop, root);
 	ret->is_json = true;
-	ret->valid = schema_judge(validator->schema, sc, NULL, root);
+	ret->valid = schema_judge_within(validator->schema, sc, NULL, root,
+	    &steps);
 	for (unsigned i = 0; i < sc->issue_count; i++)
 		json_place_of_path(places, root, sc->issues[i].path,
 		    &ret->places[i].line, &ret->places[i].column);

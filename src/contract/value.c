@@ -16,7 +16,22 @@
 enum {
 	DIGITS_MAX = 20,	/* that a uint64_t may hold */
 	EXPONENT_MAX = 1000000000,
+	DIGITS_A_STEP = 16,	/* read, not divided */
+	BYTES_A_STEP = 64,	/* hashed, or compared */
+	MEMBER_STEPS = 4,	/* to find one by its name */
 };
+
+/* Takes steps; false when there are too few. */
+static bool
+spend(unsigned *steps, size_t count)
+{
+	if (*steps <= count) {
+		*steps = 0;
+		return false;
+	}
+	*steps -= (unsigned)count;
+	return true;
+}
 
 static void
 number_of_int(struct json_object *value, struct number *ret)
@@ -64,7 +79,7 @@ digits_fit(const char *first, const char *last, uint64_t *ret)
 static void
 number_of_text(const char *s, struct number *ret)
 {
-	const char *first = NULL, *last = NULL, *point = NULL;
+	const char *first = NULL, *last = NULL, *point = NULL, *start = s;
 
 	*ret = (struct number){ .negative = *s == '-' };
 	for (s += *s == '-'; isdigit((unsigned char)*s) || *s == '.'; s++) {
@@ -75,14 +90,17 @@ number_of_text(const char *s, struct number *ret)
 			last = s;
 		}
 	}
+	ret->weight = (size_t)(s - start) / DIGITS_A_STEP;
 	if (first == NULL) {
 		ret->negative = false;
 		return;
 	}
 	point = point != NULL ? point : s;
 	ret->exponent = point - last - (last < point);
-	if (*s == 'e' || *s == 'E')
+	if (*s == 'e' || *s == 'E') {
 		ret->exponent += exponent_of(s + 1);
+		ret->weight += strlen(s) / DIGITS_A_STEP;
+	}
 	if (digits_fit(first, last, &ret->digits))
 		return;
 	ret->text = first;
@@ -255,67 +273,87 @@ is_number(enum json_type type)
 }
 
 static bool
-numbers_equal(struct json_object *a, struct json_object *b)
+numbers_equal(struct json_object *a, struct json_object *b, unsigned *steps)
 {
 	struct number na, nb;
 
 	number_of(a, &na);
 	number_of(b, &nb);
-	return number_compare(&na, &nb) == 0;
+	return spend(steps, 1 + na.weight + nb.weight) &&
+	    number_compare(&na, &nb) == 0;
 }
 
 static bool
-objects_equal(struct json_object *a, struct json_object *b)
+objects_equal(struct json_object *a, struct json_object *b, unsigned *steps)
 {
 	struct json_object *other;
 
 	if (json_object_object_length(a) != json_object_object_length(b))
 		return false;
 	json_object_object_foreach(a, name, value)
-		if (!json_object_object_get_ex(b, name, &other) ||
-		    !value_equal(value, other))
+		if (!spend(steps, MEMBER_STEPS) ||
+		    !json_object_object_get_ex(b, name, &other) ||
+		    !value_equal_within(value, other, steps))
 			return false;
 	return true;
 }
 
 static bool
-arrays_equal(struct json_object *a, struct json_object *b)
+arrays_equal(struct json_object *a, struct json_object *b, unsigned *steps)
 {
 	size_t count = json_object_array_length(a);
 
 	if (json_object_array_length(b) != count)
 		return false;
 	for (size_t i = 0; i < count; i++)
-		if (!value_equal(json_object_array_get_idx(a, i),
-			json_object_array_get_idx(b, i)))
+		if (!value_equal_within(json_object_array_get_idx(a, i),
+			json_object_array_get_idx(b, i), steps))
 			return false;
 	return true;
 }
 
-/* Recursion is bounded by the depth that the reader lets documents have. */
+static bool
+strings_equal(struct json_object *a, struct json_object *b, unsigned *steps)
+{
+	size_t length = (size_t)json_object_get_string_len(a);
+
+	return length == (size_t)json_object_get_string_len(b) &&
+	    spend(steps, length / BYTES_A_STEP) &&
+	    memcmp(json_object_get_string(a), json_object_get_string(b),
+		length) == 0;
+}
+
 bool
 value_equal(struct json_object *a, struct json_object *b)
 {
+	unsigned steps = UINT_MAX;
+
+	return value_equal_within(a, b, &steps);
+}
+
+/* Recursion is bounded by the depth that the reader lets documents have. */
+bool
+value_equal_within(struct json_object *a, struct json_object *b,
+    unsigned *steps)
+{
 	enum json_type type = json_object_get_type(a);
 
+	if (!spend(steps, 1))
+		return false;
 	if (is_number(type) && is_number(json_object_get_type(b)))
-		return numbers_equal(a, b);
+		return numbers_equal(a, b, steps);
 	if (type != json_object_get_type(b))
 		return false;
 	switch (type) {
 	case json_type_string:
-		return json_object_get_string_len(a) ==
-		    json_object_get_string_len(b) &&
-		    memcmp(json_object_get_string(a),
-			json_object_get_string(b),
-			(size_t)json_object_get_string_len(a)) == 0;
+		return strings_equal(a, b, steps);
 	case json_type_boolean:
 		return json_object_get_boolean(a) ==
 		    json_object_get_boolean(b);
 	case json_type_array:
-		return arrays_equal(a, b);
+		return arrays_equal(a, b, steps);
 	case json_type_object:
-		return objects_equal(a, b);
+		return objects_equal(a, b, steps);
 	default:
 		return true;
 	}
@@ -347,12 +385,14 @@ bytes_hash(const char *s, size_t length, uint64_t hash)
 }
 
 static uint64_t
-number_hash(struct json_object *value, uint64_t hash)
+number_hash(struct json_object *value, uint64_t hash, unsigned *steps)
 {
 	struct number read, n;
 	struct digits d;
 
 	number_of(value, &read);
+	if (!spend(steps, 2 * read.weight))
+		return 0;
 	n = trimmed(&read);
 	hash = mixed(hash, (uint64_t)n.exponent * 2 + n.negative);
 	if (n.text == NULL)
@@ -363,31 +403,41 @@ number_hash(struct json_object *value, uint64_t hash)
 	return hash;
 }
 
+static uint64_t
+string_hash(struct json_object *value, uint64_t hash, unsigned *steps)
+{
+	size_t length = (size_t)json_object_get_string_len(value);
+
+	return spend(steps, length / BYTES_A_STEP) ?
+	    bytes_hash(json_object_get_string(value), length, hash) : 0;
+}
+
 uint64_t
-value_hash(struct json_object *value, uint64_t seed)
+value_hash(struct json_object *value, uint64_t seed, unsigned *steps)
 {
 	enum json_type type = json_object_get_type(value);
 	uint64_t hash = mixed(seed, is_number(type) ? json_type_double : type);
 
+	if (!spend(steps, 1))
+		return 0;
 	if (is_number(type))
-		return number_hash(value, hash);
+		return number_hash(value, hash, steps);
 	if (type == json_type_string)
-		return bytes_hash(json_object_get_string(value),
-		    (size_t)json_object_get_string_len(value), hash);
+		return string_hash(value, hash, steps);
 	if (type == json_type_boolean)
 		return mixed(hash, (uint64_t)json_object_get_boolean(value));
 	if (type == json_type_array) {
 		for (size_t i = 0, n = json_object_array_length(value); i < n;
 		     i++)
 			hash = mixed(hash, value_hash(
-			    json_object_array_get_idx(value, i), seed));
+			    json_object_array_get_idx(value, i), seed, steps));
 	} else if (type == json_type_object) {
 		uint64_t sum = 0;
 
 		/* Members come in any order. */
 		json_object_object_foreach(value, name, member)
 			sum += mixed(bytes_hash(name, strlen(name), seed),
-			    value_hash(member, seed));
+			    value_hash(member, seed, steps));
 		hash = mixed(hash, sum);
 	}
 	return hash;

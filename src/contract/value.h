@@ -22,6 +22,7 @@ struct number {
 	int64_t exponent;
 	const char *text;	/* NULL when the digits fit */
 	size_t length;		/* of text, up to the last digit not 0 */
+	size_t weight;		/* steps of the judge that a long one took */
 	bool negative;
 };
 
@@ -40,10 +41,18 @@ bool number_is_integer(const struct number *n);
  */
 bool number_is_multiple(const struct number *n, const struct number *divisor);
 
-/* Equal as JSON Schema has it: 1 == 1.0, 0 != false, members in any order. */
+/*
+ * Equal as JSON Schema has it: 1 == 1.0, 0 != false, members in any order.
+ * _within takes what it does from *steps; nothing is equal once that is 0.
+ */
 bool value_equal(struct json_object *a, struct json_object *b);
+bool value_equal_within(struct json_object *a, struct json_object *b,
+    unsigned *steps);
 
-/* Equal values have equal hashes; the seed makes them hard to foresee. */
-uint64_t value_hash(struct json_object *value, uint64_t seed);
+/*
+ * Equal values have equal hashes; the seed makes them hard to foresee.  What
+ * it does is taken from *steps; hashes mean nothing once that is 0.
+ */
+uint64_t value_hash(struct json_object *value, uint64_t seed, unsigned *steps);
 
 #endif

@@ -5,6 +5,7 @@
  * own.)
  */
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/metric.h"
@@ -567,6 +569,21 @@ static const struct {
 	    "[\"tags\",3]", "\"/tags/3\"", "too_big", "maxLength",
 	    "\"must have at most 80 characters\"",
 	    "{\"maximum\":80,\"inclusive\":true}" },
+	{ NULL, RULE_MIN_ITEMS, (const struct issue_param[]){
+	    { "minimum", "1" }, { "origin", "\"array\"" } }, 2,
+	    "[]", "\"\"", "too_small", "minItems",
+	    "\"must have at least 1 item\"",
+	    "{\"minimum\":1,\"origin\":\"array\"}" },
+	{ NULL, RULE_MAX_LENGTH, (const struct issue_param[]){
+	    { "maximum", "0" } }, 1, "[]", "\"\"", "too_big", "maxLength",
+	    "\"must have at most 0 characters\"", "{\"maximum\":0}" },
+	{ NULL, RULE_MIN_CONTAINS, (const struct issue_param[]){
+	    { "minimum", "1" } }, 1, "[]", "\"\"", "too_small",
+	    "minContains",
+	    "\"must have at least 1 item of the kind that is asked for\"",
+	    "{\"minimum\":1}" },
+	{ NULL, RULE_MAX_PROPERTIES, NULL, 0, "[]", "\"\"", "too_big",
+	    "maxProperties", "\"must have at most {maximum:member}\"", NULL },
 	{ &odd, RULE_NOT, NULL, 0,
 	    "[\"tags\",3,\"a/b~c\\\"d\\n\"]",
 	    "\"/tags/3/a~1b~0c\\\"d\\n\"", "custom", "not",
@@ -624,6 +641,61 @@ START_TEST(an_issue_has_exactly_the_texts_of_the_wire)
 	ck_assert_str_eq(issue->message, issues[_i].message);
 	ck_assert_pstr_eq(issue->params, issues[_i].texts);
 	ck_assert(is_json(issue->message) && is_json(issue->path));
+}
+END_TEST
+
+/* What a contract lists may be long, and is told up to twenty times. */
+START_TEST(a_parameter_that_is_long_is_not_told)
+{
+	struct issue_param params[] = { { "values", NULL }, { "a", "1" } };
+	struct scope sc;
+	struct buf b;
+
+	buf_init(&b, 1 << 20);
+	buf_string(&b, "[\"first\"");
+	for (int i = 0; i < 5000; i++)
+		buf_format(&b, ",\"\xc3\xa4%d\"", i);
+	buf_char(&b, ']');
+	params[0].json = b.at;
+	scope_init(&sc, arena);
+	scope_issue(&sc, NULL, RULE_ENUM, params, 2);
+	ck_assert_str_eq(sc.issues[0].params, "{\"a\":1}");
+	ck_assert(is_json(sc.issues[0].message));
+	ck_assert_uint_le(strlen(sc.issues[0].message), 302);
+	ck_assert_ptr_nonnull(strstr(sc.issues[0].message,
+	    "must be one of first, \xc3\xa4" "0, "));
+	ck_assert_uint_lt(arena_used(arena), 16384);
+	buf_release(&b);
+}
+END_TEST
+
+START_TEST(a_whole_file_is_read_and_nothing_else)
+{
+	char path[] = "/tmp/base-unit-XXXXXX", fifo[64];
+	int fd = mkstemp(path);
+	struct buf b;
+
+	ck_assert_int_eq(write(fd, "a\0b", 3), 3);
+	close(fd);
+	buf_init(&b, 3);
+	ck_assert(file_read(path, &b));
+	ck_assert_uint_eq(b.length, 3);
+	ck_assert_mem_eq(b.at, "a\0b", 3);
+	buf_release(&b);
+	buf_init(&b, 2);
+	ck_assert(!file_read(path, &b));
+	ck_assert_int_eq(errno, EFBIG);
+	ck_assert(!file_read("/tmp", &b));
+	ck_assert_int_eq(errno, EISDIR);
+	snprintf(fifo, sizeof(fifo), "%s.fifo", path);
+	ck_assert_int_eq(mkfifo(fifo, 0600), 0);
+	ck_assert(!file_read(fifo, &b));
+	ck_assert_int_eq(errno, EINVAL);
+	unlink(fifo);
+	unlink(path);
+	ck_assert(!file_read(path, &b));
+	ck_assert_int_eq(errno, ENOENT);
+	buf_release(&b);
 }
 END_TEST
 
@@ -1189,6 +1261,8 @@ plain_cases(void)
 	tcase_add_loop_test(tc, an_issue_has_exactly_the_texts_of_the_wire, 0,
 	    countof(issues));
 	tcase_add_test(tc, a_long_name_is_cut_between_characters);
+	tcase_add_test(tc, a_parameter_that_is_long_is_not_told);
+	tcase_add_test(tc, a_whole_file_is_read_and_nothing_else);
 	tcase_add_loop_test(tc, a_long_message_is_cut_and_stays_json, 0,
 	    countof(fillers));
 	tcase_add_test(tc, issues_are_capped_and_taken_back);

@@ -124,7 +124,8 @@ static const struct {
 	const char *faults;
 } refused[] = {
 	{ VARIANT_WHOLE, "{\"typ\":\"string\"}",
-	    "s.json:1:2: unknown keyword \"typ\"\n" },
+	    "s.json:1:2: unknown keyword \"typ\"; did you mean "
+	    "\"type\"?\n" },
 	{ VARIANT_WHOLE, "{\"dependencies\":{}}",
 	    "s.json:1:2: unknown keyword \"dependencies\"\n" },
 	{ VARIANT_WHOLE, "{\"patternProperties\":{\"a\":{},\"(\":{}}}",
@@ -741,6 +742,7 @@ START_TEST(numbers_are_compared_exactly)
 {
 	struct json_object *a = read_text(orders[_i].a);
 	struct json_object *b = read_text(orders[_i].b);
+	unsigned steps = 1000;
 	struct number na, nb;
 	int order;
 
@@ -752,9 +754,11 @@ START_TEST(numbers_are_compared_exactly)
 	ck_assert_int_eq((order > 0) - (order < 0), -orders[_i].order);
 	ck_assert_int_eq(value_equal(a, b), orders[_i].order == 0);
 	if (orders[_i].order == 0)
-		ck_assert(value_hash(a, 7) == value_hash(b, 7));
+		ck_assert(value_hash(a, 7, &steps) ==
+		    value_hash(b, 7, &steps));
 	else
-		ck_assert(value_hash(a, 7) != value_hash(b, 7));
+		ck_assert(value_hash(a, 7, &steps) !=
+		    value_hash(b, 7, &steps));
 	json_object_put(a);
 	json_object_put(b);
 }
@@ -1119,7 +1123,7 @@ START_TEST(many_unique_items_take_no_square_of_time)
 	struct json_object *array = json_object_new_array();
 	uint64_t began;
 
-	for (int i = 0; i < 50000; i++) {
+	for (int i = 0; i < 30000; i++) {
 		struct json_object *item = json_object_new_object();
 
 		json_object_object_add(item, "n", json_object_new_int(i));
@@ -1129,6 +1133,7 @@ START_TEST(many_unique_items_take_no_square_of_time)
 	ck_assert(schema_judge(schema, &sc, NULL, array));
 	ck_assert_uint_lt(clock_now_ns() - began, UINT64_C(2000000000));
 	json_object_array_add(array, read_text("{\"n\":25000.0}"));
+	scope_init(&sc, arena);
 	ck_assert(!schema_judge(schema, &sc, NULL, array));
 	json_object_put(array);
 }
@@ -1202,6 +1207,46 @@ START_TEST(the_strings_of_a_document_share_one_bound)
 	buf_char(&b, ']');
 	ck_assert_str_eq(issues_of(schema, b.at), "\"\" custom complexity -\n");
 	buf_release(&b);
+}
+END_TEST
+
+/* As of a list's filters, each of which is short. */
+START_TEST(the_values_of_a_request_share_one_bound)
+{
+	const struct schema *schema = compiled("{\"type\":\"string\","
+	    "\"pattern\":\"^((a+)+)\\\\1$\"}", VARIANT_WHOLE);
+	const char *slow = "aaaaaaaaaaaaa";
+	unsigned turns = 0;
+
+	ck_assert(schema_judge_text(schema, &sc, NULL, "aa"));
+	for (; turns < 1000 && sc.issues[0].rule != RULE_COMPLEXITY;
+	     turns++) {
+		scope_issues_rewind(&sc, 0);
+		ck_assert(!schema_judge_text(schema, &sc, NULL, slow));
+	}
+	ck_assert_uint_gt(turns, 1);
+	ck_assert_uint_lt(turns, 1000);
+	scope_issues_rewind(&sc, 0);
+	ck_assert(!schema_judge_text(schema, &sc, NULL, "aa"));
+	scope_init(&sc, arena);
+	ck_assert(schema_judge_text(schema, &sc, NULL, "aa"));
+}
+END_TEST
+
+START_TEST(steps_that_run_out_while_issues_are_collected_are_told)
+{
+	const struct schema *schema = compiled("{\"items\":{\"minLength\":1}}",
+	    VARIANT_WHOLE);
+	struct json_object *value = read_text("[\"\",\"\",\"\",\"\",\"\"]");
+	unsigned steps = 10;
+
+	ck_assert(!schema_judge_within(schema, &sc, NULL, value, &steps));
+	ck_assert_uint_eq(steps, 0);
+	ck_assert_uint_gt(sc.issue_count, 0);
+	ck_assert_uint_lt(sc.issue_count, 5);
+	ck_assert_int_eq(sc.issues[0].rule, RULE_MIN_LENGTH);
+	ck_assert(sc.issues_truncated);
+	json_object_put(value);
 }
 END_TEST
 
@@ -1286,6 +1331,9 @@ main(void)
 	tcase_add_test(tc, many_unique_items_take_no_square_of_time);
 	tcase_add_test(tc, what_takes_too_many_steps_is_refused);
 	tcase_add_test(tc, the_strings_of_a_document_share_one_bound);
+	tcase_add_test(tc, the_values_of_a_request_share_one_bound);
+	tcase_add_test(tc,
+	    steps_that_run_out_while_issues_are_collected_are_told);
 	ADD_EACH(tc, a_pattern_that_takes_too_long_refuses_the_value,
 	    exhausting);
 	tcase_add_test(tc, threads_share_a_schema);
