@@ -479,21 +479,22 @@ static int
 run_validate(struct call *call)
 {
 	const struct flag *resources = flag_given(call, "resources");
-	const struct validator_options o = {
+	struct validate_options how = { .lines = flag_value(call, "lines") !=
+		NULL };
+	struct validator_options o = {
 		.schema = call->argv[0],
 		.resources = resources->values,
 		.resource_count = resources->value_count,
 		.base = flag_value(call, "base"),
 		.assert_format = flag_value(call, "format-assertion") != NULL,
 	};
-	struct validate_options how = { .lines = flag_value(call, "lines") !=
-		NULL };
 	struct validator *validator;
 	struct buf faults;
 	int status = EXIT_TROUBLE;
 
 	if (!validate_output(call, &how.output))
 		return trouble("--output must be text, wire, basic or flag");
+	o.tell = how.output == VALIDATE_BASIC;
 	buf_init(&faults, 1 << 20);
 	validator = validator_new(&o, &faults);
 	if (validator == NULL)

@@ -254,6 +254,7 @@ struct validator_options {
 	const char *base;		/* and by this and its path below, or
 					 * NULL; ends with "/" */
 	bool assert_format;		/* format refuses values, too */
+	bool tell;			/* validator_tell() will be asked */
 };
 struct validator;
 
@@ -269,6 +270,7 @@ void validator_free(struct validator *validator);
 struct validated {
 	bool is_json;
 	bool valid;
+	struct json_object *document;	/* while the scope has not ended */
 	const char *reason;	/* not JSON: why, constant text */
 	size_t line, column;	/* not JSON: where */
 	/* Where in the text each issue of the scope stands. */
@@ -283,6 +285,17 @@ struct validated {
  */
 void validator_judge(const struct validator *validator, struct scope *sc,
     const char *text, size_t length, struct validated *ret);
+
+/*
+ * Adds JSON Schema's output called basic of a document that validator_judge()
+ * read and judged: each error, or each annotation, with the locations of the
+ * keyword and of the value; a JSON text without line breaks.  It takes a walk
+ * of its own, ten to a hundred times as long as judging.  What would take more
+ * than 4 million steps is not told: there is then one error that says so, or
+ * no annotation and "truncated": true.
+ */
+void validator_tell(const struct validator *validator, struct scope *sc,
+    const struct validated *validated, struct buf *out);
 
 /* Writes the compiled plan of a contract as text, for golden tests. */
 void contract_describe(const struct contract *contract, struct buf *out);

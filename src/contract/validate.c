@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
-#include "contract/schema.h"
+#include "contract/annotate.h"
 
 enum {
 	FAULTS_MAX = 1 << 20,	/* bytes that are told */
@@ -26,6 +26,7 @@ struct validator {
 	struct arena *arena;
 	struct schema_set *set;
 	const struct schema *schema;
+	const struct outline *outline;	/* when it is to tell, or NULL */
 };
 
 /* While a validator is made. */
@@ -173,6 +174,9 @@ compile(struct making *m)
 	if (path != NULL && m->faults.length == 0)
 		m->validator->schema = schema_compile(m->validator->set,
 		    path + 1, VARIANT_WHOLE, &m->faults);
+	if (m->validator->schema != NULL && o->tell)
+		m->validator->outline = outline_new(m->validator->set,
+		    m->validator->schema, &m->faults);
 }
 
 struct validator *
@@ -224,9 +228,20 @@ validator_judge(const struct validator *validator, struct scope *sc,
 	}
 	arena_defer(sc->arena, json_drop, root);
 	ret->is_json = true;
+	ret->document = root;
 	ret->valid = schema_judge_within(validator->schema, sc, NULL, root,
 	    &steps);
 	for (unsigned i = 0; i < sc->issue_count; i++)
 		json_place_of_path(places, root, sc->issues[i].path,
 		    &ret->places[i].line, &ret->places[i].column);
+}
+
+void
+validator_tell(const struct validator *validator, struct scope *sc,
+    const struct validated *validated, struct buf *out)
+{
+	struct output output;
+
+	annotate(validator->outline, sc->arena, validated->document, &output);
+	output_write(&output, validated->valid, out);
 }

@@ -30,7 +30,8 @@ struct run {
 struct instance {
 	const char *name;
 	size_t first_line;
-	const struct scope *sc;
+	const struct validator *validator;
+	struct scope *sc;
 	const struct validated *found;
 };
 
@@ -100,23 +101,14 @@ add_wire(struct buf *b, const struct instance *of,
 	buf_string(b, "}\n");
 }
 
-/* JSON Schema's "basic" output, as far as issues go. */
+/* JSON Schema's output of that name. */
 static void
 add_basic(struct buf *b, const struct instance *of,
     const struct validate_options *options)
 {
 	(void)options;
-	buf_format(b, "{\"valid\":%s", of->found->valid ? "true" : "false");
-	for (unsigned i = 0; i < of->sc->issue_count; i++) {
-		const struct issue *issue = &of->sc->issues[i];
-
-		buf_string(b, i == 0 ? ",\"errors\":[" : ",");
-		buf_format(b, "{\"instanceLocation\":%s,\"keyword\":",
-		    issue->pointer);
-		buf_json_string(b, issue->keyword);
-		buf_format(b, ",\"error\":%s}", issue->message);
-	}
-	buf_string(b, of->sc->issue_count > 0 ? "]}\n" : "}\n");
+	validator_tell(of->validator, of->sc, of->found, b);
+	buf_char(b, '\n');
 }
 
 static void
@@ -142,7 +134,8 @@ judge(struct run *run, const char *name, size_t first_line, const char *text,
 {
 	struct validated found;
 	struct scope sc;
-	const struct instance of = { name, first_line, &sc, &found };
+	const struct instance of = { name, first_line, run->validator,
+		&sc, &found };
 
 	scope_init(&sc, run->arena);
 	validator_judge(run->validator, &sc, text, length, &found);

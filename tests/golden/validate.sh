@@ -86,8 +86,8 @@ validate "issues as on the wire" 1 --output wire alone.json good.json parts/shor
 END
 validate "the basic output of JSON Schema" 1 --output basic alone.json \
     good.json parts/short.json 3<<'END'
-{"valid":true}
-{"valid":false,"errors":[{"instanceLocation":"/name","keyword":"required","error":"is required"}]}
+{"valid":true,"keywordLocation":"","instanceLocation":"","annotations":[]}
+{"valid":false,"keywordLocation":"","instanceLocation":"","errors":[{"valid":false,"keywordLocation":"/required","instanceLocation":"","error":"\"name\" is required"}]}
 END
 validate "a flag" 1 --output flag alone.json good.json parts/short.json 3<<'END'
 {"valid":true}
