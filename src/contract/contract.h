@@ -28,6 +28,25 @@ struct contract *contract_load(const char *directory, struct buf *faults)
     MUST_CHECK;
 void contract_free(struct contract *contract);
 
+/*
+ * How often an operation may be called: `count` times in `period_s`, `burst`
+ * of them at once, by one subject (or address, when anonymous).  Operations of
+ * one class share the count.
+ */
+struct rate {
+	const char *name;	/* of the class: "default" */
+	unsigned number;	/* of the class: 0.. over the contract */
+	unsigned count, period_s, burst;
+};
+
+/* Who may call from a browser's page of another origin (Fetch, CORS). */
+struct cors {
+	const char *const *origins;	/* exact; "*" alone = any */
+	size_t origin_count;		/* 0 = none */
+	bool credentials;		/* never with "*" */
+	unsigned max_age_s;		/* of a preflight's answer */
+};
+
 /* What api.json says. */
 struct contract_about {
 	const char *title, *version;
@@ -37,6 +56,9 @@ struct contract_about {
 	const char *anonymous;		/* or NULL */
 	const char *const *server_roles;
 	size_t server_role_count;
+	struct cors cors;
+	const struct rate *rates;
+	size_t rate_count;		/* 0 = nothing is limited */
 };
 const struct contract_about *contract_about(const struct contract *contract);
 
@@ -100,6 +122,28 @@ struct sort {
 	bool descending;
 };
 
+/* What an operation makes of a header field: Idempotency-Key, If-Match. */
+enum demand { DEMAND_NONE, DEMAND_OPTIONAL, DEMAND_REQUIRED };
+
+/*
+ * Rows of another resource that a list or read may tell beside its own, by
+ * `select=id,title,author(id,name)`: one (its key is in our column) or many
+ * (our key is in its column), never more than `limit` of them.
+ */
+struct related {
+	const char *name;		/* author */
+	const char *name_json;		/* "\"author\":" */
+	const struct resource *resource;
+	const struct field *ours;	/* column here: author_id, or the key */
+	const struct field *theirs;	/* column there: the key, or letter_id */
+	bool many;
+	unsigned limit;			/* many: rows at most */
+	const struct sort *order;	/* many */
+	size_t order_count;
+	const struct field *const *fields;	/* that may be told */
+	size_t field_count;
+};
+
 struct operation {
 	unsigned number;		/* 0.. over the whole contract */
 	const char *name;		/* letters.list */
@@ -124,6 +168,19 @@ struct operation {
 	unsigned limit_default, limit_max;	/* VERB_LIST */
 	const struct sort *order;	/* VERB_LIST: default, key last */
 	size_t order_count;
+	const struct related *related;	/* VERB_LIST, VERB_READ */
+	size_t related_count;
+	const struct field *const *search;	/* VERB_LIST: text search */
+	size_t search_count;
+	bool total;		/* VERB_LIST: Prefer: count= is heard */
+	enum demand idempotency;	/* writes: Idempotency-Key */
+	enum demand match;		/* VERB_UPDATE, _DELETE: If-Match */
+	unsigned batch_max;	/* VERB_CREATE: rows of an array; 0 = none */
+	const struct field *const *upsert;	/* VERB_CREATE: the unique */
+	size_t upsert_count;			/* columns; 0 = none */
+	bool replica;		/* may read from a replica, a little late */
+	const char *cache;	/* Cache-Control; NULL = no-store */
+	const struct rate *rate;	/* NULL = not limited */
 };
 
 /* All operations, in the order of files and members. */
@@ -187,14 +244,69 @@ struct term {
 	size_t value_count;		/* 0 for COMPARE_IS_* */
 };
 
+/*
+ * Conditions joined: the leaves are terms.  At most LIST_DEPTH_MAX deep and
+ * LIST_TERMS_MAX terms in all.
+ */
+struct clause {
+	enum { CLAUSE_TERM, CLAUSE_AND, CLAUSE_OR } kind;
+	bool negated;
+	struct term term;			/* CLAUSE_TERM */
+	const struct clause *parts;		/* else */
+	size_t part_count;
+};
+
+/* Related rows that were asked for. */
+struct embed {
+	const struct related *related;
+	const struct field *const *select;
+	size_t select_count;
+	const struct embed *embeds;		/* within them */
+	size_t embed_count;
+};
+
+/* One row to be made: its columns' values.  Rows may name other columns. */
+struct draft_row {
+	const struct value *values;
+	size_t value_count;
+};
+
+/*
+ * A write that is done once however often it is sent: the key, and what it
+ * must come with.  In the store the subject and role go with it.
+ */
+struct once {
+	const char *key;		/* unquoted */
+	const char *fingerprint;	/* hex SHA-256: method, target, body */
+};
+
+/* The form of a reply's body. */
+enum media { MEDIA_JSON, MEDIA_NDJSON, MEDIA_CSV };
+
 /* What store/ reads of an input.  Pointers live as long as the scope. */
 struct plan {
 	const struct operation *operation;
 	struct value key;		/* VERB_READ, _UPDATE, _DELETE */
 	const struct value *values;	/* columns, or arguments of a call */
 	size_t value_count;
-	const struct term *terms;	/* VERB_LIST */
+	const struct draft_row *rows;	/* VERB_CREATE of an array */
+	size_t row_count;		/* 0 = one, in values */
+	bool array;			/* an array was sent: one is told */
+	const struct once *once;	/* NULL = no key */
+	const char *const *match;	/* If-Match: tags, unquoted; one of */
+	size_t match_count;		/* 0 = not asked; "*" is any row */
+	bool tag;			/* one row: tell its tag */
+	bool minimal;			/* Prefer: return=minimal was heard */
+	bool merge, ignore;		/* Prefer: resolution= was heard */
+	bool rollback;			/* Prefer: tx=rollback was heard */
+	const struct term *terms;	/* VERB_LIST: all of them, and */
 	size_t term_count;
+	const struct clause *clauses;	/* all of these */
+	size_t clause_count;
+	bool total, estimate;		/* Prefer: count= was heard */
+	enum media media;		/* VERB_LIST: how rows are written */
+	const struct embed *embeds;
+	size_t embed_count;
 	const struct sort *order;	/* with the key as the last */
 	size_t order_count;
 	const struct field *const *select;	/* what is returned */

@@ -30,6 +30,20 @@ enum {
 	HTTP_TARGET_MAX = 8192,		/* bytes of the request target */
 };
 
+/*
+ * What a client would like (RFC 7240), of all Prefer fields together; a
+ * preference that is not known, or has a value that is not, is none.
+ */
+struct preferences {
+	enum { RETURN_UNSAID, RETURN_MINIMAL, RETURN_REPRESENTATION } returns;
+	enum { TOTAL_UNSAID, TOTAL_EXACT, TOTAL_ESTIMATED } total; /* count= */
+	enum { RESOLUTION_UNSAID, RESOLUTION_MERGE, RESOLUTION_IGNORE }
+	    resolution;		/* merge-duplicates, ignore-duplicates */
+	bool rollback;		/* tx=rollback */
+	bool strict;		/* handling=strict */
+	bool unknown;		/* there was one that is not known */
+};
+
 /* A query parameter, decoded; "a" without "=" has the value "". */
 struct parameter {
 	const char *name;
@@ -54,6 +68,12 @@ struct request {
 	const char *content_type;
 	const char *accept;
 	const char *origin;
+	const char *idempotency_key;	/* as sent, quotes and all */
+	const char *if_match;
+	const char *if_none_match;
+	const char *ask_method;		/* Access-Control-Request-Method */
+	const char *ask_headers;	/* Access-Control-Request-Headers */
+	struct preferences prefer;
 	const char *host;
 	const char *scheme;		/* "http" or "https" */
 	const char *remote_address;
@@ -89,6 +109,7 @@ struct reply {
 	const char *content_type;	/* NULL = application/json */
 	struct buf head;
 	struct buf body;
+	bool bodiless;	/* HEAD, 204, 304: the body is counted, never sent */
 	bool close;	/* do not keep the connection afterwards */
 };
 

@@ -46,7 +46,13 @@ struct outcome {
 	size_t data_length;
 	const char *next;	/* VERB_LIST: the next page's cursor, or NULL */
 	const char *key;	/* VERB_CREATE: the new row's key as text */
+	const char *tag;	/* the row's entity tag, unquoted, or NULL */
 	uint64_t rows;
+	bool total_known;	/* of the whole list, whatever the page: */
+	bool total_estimated;
+	uint64_t total;
+	bool replayed;		/* it was done before: this is what was told */
+	const char *request_id;	/* then: the request that did it */
 };
 
 /*
@@ -59,7 +65,9 @@ struct outcome {
  * PROBLEM_REFERENCED, PROBLEM_VALIDATION_FAILED (a CHECK), PROBLEM_DECLARED:
  * by the SQLSTATE table and the contract.  PROBLEM_UNAVAILABLE: no connection,
  * or the database asks to come back.  PROBLEM_TIMEOUT: statement or deadline;
- * the statement is cancelled.  PROBLEM_INTERNAL: all else.
+ * the statement is cancelled.  PROBLEM_PRECONDITION_FAILED: the row is there
+ * and has none of the tags.  PROBLEM_REQUEST_IN_PROGRESS,
+ * PROBLEM_IDEMPOTENCY_KEY_REUSED: of the once.  PROBLEM_INTERNAL: all else.
  */
 enum problem store_run(struct scope *sc, struct store *store,
     const struct caller *caller, const struct input *input,
