@@ -68,6 +68,8 @@ struct scope {
 	char request_id[SCOPE_REQUEST_ID_MAX + 1];
 	char traceparent[SCOPE_TRACE_MAX + 1];	/* "" when there is none */
 	uint64_t deadline_ns;			/* clock_now_ns(), 0 = none */
+	int client;	/* descriptor that hangs up (POLLRDHUP) when nobody
+			 * waits for the answer any more; -1 = none */
 
 	struct issue issues[SCOPE_ISSUES_MAX];
 	unsigned issue_count;
@@ -86,8 +88,8 @@ struct scope {
 };
 
 /*
- * Makes a scope ready for a request: everything zero but the arena, which must
- * be empty (new or reset) and stays the caller's.
+ * Makes a scope ready for a request: everything zero but client, -1, and the
+ * arena, which must be empty (new or reset) and stays the caller's.
  */
 void scope_init(struct scope *sc, struct arena *arena);
 

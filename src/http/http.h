@@ -94,7 +94,8 @@ struct request {
  * escape that is broken, "%2F" or "%5C", a backslash, dot segments, empty
  * segments, control bytes, bad UTF-8, an absolute-form target, more than
  * HTTP_SEGMENTS_MAX segments, more than HTTP_PARAMETERS_MAX parameters, a
- * header field of ours that is repeated.  PROBLEM_URI_TOO_LONG over
+ * header field of ours that is repeated, but for lists (Accept, Prefer,
+ * If-Match, If-None-Match), whose lines are joined.  PROBLEM_URI_TOO_LONG over
  * HTTP_TARGET_MAX.
  */
 enum problem http_parse(struct scope *sc, char *const *params,
@@ -134,7 +135,8 @@ void reply_header(struct reply *rp, const char *name, const char *format, ...)
  * end (within limits, else the connection is dropped), has it served, answers
  * and parks the connection again.  When all threads are busy, up to `queue`
  * ready connections wait; past that, or when one waited queue_timeout_ms, it
- * is answered by `overload` at once.
+ * is answered by `overload` at once.  While there is a standing queue each waits
+ * for queue_target_ms at most, so that what is served is served in time.
  */
 struct front_options {
 	int listener;			/* from front_listen() */
@@ -142,6 +144,8 @@ struct front_options {
 	unsigned threads;
 	unsigned queue;
 	unsigned queue_timeout_ms;
+	unsigned queue_target_ms;	/* the same while there is a standing
+					 * queue; 0 = queue_timeout_ms */
 	unsigned connections_max;	/* parked and busy; over it: refused */
 	size_t body_limit_bytes;
 	size_t reply_limit_bytes;
