@@ -82,6 +82,8 @@ struct field {
 	const char *name_sql;	/* quoted for SQL: "\"id\"" */
 	unsigned types;		/* type_bit; 0 = any */
 	const char *format;	/* or NULL */
+	unsigned item_types;	/* an array's items: as above */
+	const char *item_format;
 	bool read_only, write_only, create_only;
 	bool filterable, sortable;	/* by the list operation */
 	bool enumerated;		/* has an enum */
@@ -142,6 +144,8 @@ struct related {
 	size_t order_count;
 	const struct field *const *fields;	/* that may be told */
 	size_t field_count;
+	const struct related *related;		/* of those rows in turn */
+	size_t related_count;
 };
 
 struct operation {
@@ -172,6 +176,9 @@ struct operation {
 	size_t related_count;
 	const struct field *const *search;	/* VERB_LIST: text search */
 	size_t search_count;
+	const struct field *paths;	/* VERB_LIST: filters of members of json
+					 * columns: "recipient->>name" */
+	size_t path_count;
 	bool total;		/* VERB_LIST: Prefer: count= is heard */
 	enum demand idempotency;	/* writes: Idempotency-Key */
 	enum demand match;		/* VERB_UPDATE, _DELETE: If-Match */
@@ -198,11 +205,22 @@ struct match {
 };
 
 /*
- * Finds the operation of a request.  Literal segments go before parameters.
+ * Finds the operation of a request.  Literal segments go before parameters;
+ * HEAD meets the operation of GET.
  * PROBLEM_NOT_FOUND; PROBLEM_METHOD_NOT_ALLOWED with the scope's `allow` set.
  */
 enum problem contract_route(const struct contract *contract, struct scope *sc,
     const struct request *rq, struct match *ret) MUST_CHECK;
+
+/*
+ * Which methods the path of a request takes, for OPTIONS: sets the scope's
+ * `allow`.  PROBLEM_NOT_FOUND when no operation has the path.
+ */
+enum problem contract_allow(const struct contract *contract, struct scope *sc,
+    const struct request *rq) MUST_CHECK;
+
+/* Does an Accept field (or NULL) name application/problem+json? */
+bool contract_takes_problem(const char *accept);
 
 /*
  * What an operation is to do, judged.  Opaque: only contract_accept() makes
@@ -210,18 +228,30 @@ enum problem contract_route(const struct contract *contract, struct scope *sc,
  */
 struct input;
 
+/* What a server allows beyond its contract. */
+struct accept_options {
+	bool rollback;		/* Prefer: tx=rollback is heard */
+};
+
 /*
  * Judges a request: may the caller's role do this (PROBLEM_TOKEN_MISSING for
  * an anonymous caller, else PROBLEM_FORBIDDEN), is the reply's media type
- * accepted (PROBLEM_NOT_ACCEPTABLE), is the body's right
+ * accepted (PROBLEM_NOT_ACCEPTABLE), are preferences to be handled strictly
+ * heard (PROBLEM_INVALID_PREFERENCE), are the key of the repeat and the tag of
+ * the row there and well-formed (PROBLEM_IDEMPOTENCY_KEY_MISSING,
+ * _KEY_INVALID, PROBLEM_PRECONDITION_REQUIRED, PROBLEM_BAD_REQUEST), is the
+ * body's right
  * (PROBLEM_UNSUPPORTED_MEDIA_TYPE), is it JSON (PROBLEM_MALFORMED_JSON with
  * the place), do path, query and body satisfy the schemas
  * (PROBLEM_VALIDATION_FAILED, PROBLEM_INVALID_QUERY, PROBLEM_INVALID_CURSOR,
  * all with issues).  A body where none is taken: PROBLEM_VALIDATION_FAILED.
+ * Of an array each row is judged, and an issue's path begins with its index.
+ * `options` NULL: nothing is allowed.
  */
 enum problem contract_accept(const struct contract *contract,
     struct scope *sc, const struct match *match, const struct request *rq,
-    const struct caller *caller, const struct input **ret) MUST_CHECK;
+    const struct caller *caller, const struct accept_options *options,
+    const struct input **ret) MUST_CHECK;
 
 /* A judged value for a column or argument; text NULL is SQL's NULL. */
 struct value {
@@ -294,7 +324,7 @@ struct plan {
 	bool array;			/* an array was sent: one is told */
 	const struct once *once;	/* NULL = no key */
 	const char *const *match;	/* If-Match: tags, unquoted; one of */
-	size_t match_count;		/* 0 = not asked; "*" is any row */
+	size_t match_count;		/* 0 = not asked, or any row does */
 	bool tag;			/* one row: tell its tag */
 	bool minimal;			/* Prefer: return=minimal was heard */
 	bool merge, ignore;		/* Prefer: resolution= was heard */
@@ -303,6 +333,7 @@ struct plan {
 	size_t term_count;
 	const struct clause *clauses;	/* all of these */
 	size_t clause_count;
+	const char *search;		/* words, or NULL */
 	bool total, estimate;		/* Prefer: count= was heard */
 	enum media media;		/* VERB_LIST: how rows are written */
 	const struct embed *embeds;
