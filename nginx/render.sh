@@ -9,6 +9,9 @@
 # nginx answers when it fails by itself: for each status of its own the first
 # problem of PROBLEM.DEF that has it, so codes and sentences are those of
 # Lockstep, from the same list. Retry-After goes with what may be tried again.
+# @CORS@ lets pages of the contract's other origins read those answers, too:
+# ORIGINS is the list of them with commas between, or "*", and CREDENTIALS is
+# "true" when the contract says so.
 # A name without a value is an error: a template is never rendered by half.
 # Comment lines of the template are left as they are.
 
@@ -107,7 +110,44 @@ function print_problems(	order, statuses, i) {
 	print "}"
 }
 
+# What may be in an origin (RFC 6454); as a regular expression it is itself but
+# for dots and brackets.
+function origin_pattern(origin) {
+	if (origin !~ /^[a-z][a-z0-9+.-]*:\/\/[]a-z0-9.:[-]+$/)
+		fail("\"" origin "\" is no origin")
+	gsub(/[][.+]/, "\\\\&", origin)
+	return "\"~^" origin "\\z\""
+}
+
+# A map of expressions, since one of strings wants buckets of a certain size.
+function print_cors(	count, origins, i) {
+	count = split(value["ORIGINS"], origins, ",")
+	print "# Who may read that from another origin, by the contract."
+	print "map $http_origin $lockstep_allow_origin {"
+	print "\tdefault \"\";"
+	if (value["ORIGINS"] == "*")
+		print "\t\"~.\" *;"
+	else
+		for (i = 1; i <= count; i++)
+			print "\t" origin_pattern(origins[i]) " $http_origin;"
+	print "}"
+	print "map $lockstep_allow_origin $lockstep_allow_credentials {"
+	print "\tdefault \"\";"
+	if (value["CREDENTIALS"] == "true")
+		print "\t\"~.\" true;"
+	print "}"
+	print "map $lockstep_allow_origin $lockstep_expose_headers {"
+	print "\tdefault \"\";"
+	print "\t\"~.\" \"Allow, Retry-After, X-Request-Id\";"
+	print "}"
+	print "map $status $lockstep_vary {"
+	print "\tdefault \"" (count > 0 ? "Origin" : "") "\";"
+	print "}"
+}
+
 BEGIN {
+	value["ORIGINS"] = ""
+	value["CREDENTIALS"] = ""
 	value["SERVER_NAME"] = "api.example.org"
 	value["LISTEN"] = "80"
 	value["OPS_LISTEN"] = "127.0.0.1:8081"
@@ -128,6 +168,11 @@ BEGIN {
 
 /^@PROBLEMS@$/ {
 	print_problems()
+	next
+}
+
+/^@CORS@$/ {
+	print_cors()
 	next
 }
 

@@ -38,13 +38,15 @@ struct call {
 	int argc;
 	char **argv;
 	struct arena *arena;
+	char **given;		/* argv before the settings were read */
+	int given_count;
 };
 
 struct command {
 	const char *name;
 	const char *words;	/* "METHOD PATH" */
 	const char *sentence;
-	struct flag flags[8];	/* name NULL ends */
+	struct flag flags[12];	/* name NULL ends */
 	bool settings;		/* does --help show the settings? */
 	int words_least, words_most;
 	int (*run)(struct call *call);
@@ -86,7 +88,19 @@ flag_given(const struct call *call, const char *name)
 	return f;
 }
 
-/* The contract, or NULL with its faults on standard error. */
+/* The contract, or NULL with its faults added, a line each. */
+static struct contract *
+read_contract(const struct config *config, struct buf *faults)
+{
+	struct contract *contract = contract_load(config->contract, faults);
+
+	if (contract == NULL)
+		buf_format(faults, "lockstep: the contract in %s has faults; "
+		    "see lockstep-contract(5)\n", config->contract);
+	return contract;
+}
+
+/* The same with its faults on standard error. */
 static struct contract *
 load_contract(const struct call *call)
 {
@@ -94,11 +108,9 @@ load_contract(const struct call *call)
 	struct buf faults;
 
 	buf_init(&faults, 1 << 20);
-	contract = contract_load(call->config.contract, &faults);
+	contract = read_contract(&call->config, &faults);
 	if (contract == NULL)
-		fprintf(stderr, "%slockstep: the contract in %s has faults; "
-		    "see lockstep-contract(5)\n",
-		    faults.length > 0 ? faults.at : "", call->config.contract);
+		fputs(faults.at, stderr);
 	buf_release(&faults);
 	return contract;
 }
@@ -112,8 +124,15 @@ auth_settings(const struct config *c, const struct contract *contract,
 	*ret = (struct auth_options){
 		.secret_file = c->jwt_secret_file,
 		.jwks_file = c->jwks_file,
+		.jwks_url = c->jwks_url,
+		.jwks_refresh_s = c->jwks_refresh_s,
+		.jwks_timeout_ms = c->jwks_timeout_ms,
+		.jwks_ca_file = c->jwks_ca_file,
+		.jwks_plain = c->jwks_http,
+		.issuers_file = c->issuers,
 		.issuer = c->jwt_issuer,
 		.audience = c->jwt_audience,
+		.role_claim = c->jwt_role_claim,
 		.leeway_s = c->jwt_leeway_s,
 		.life_max_s = c->jwt_life_max_s,
 		.roles = about->roles,
@@ -134,7 +153,7 @@ load_auth(const struct auth_options *options)
 	buf_init(&fault, 4096);
 	auth = auth_new(options, &fault);
 	if (auth == NULL)
-		trouble("%s (jwt_secret_file, jwks_file)",
+		trouble("%s (jwt_secret_file, jwks_file, issuers)",
 		    fault.length > 0 ? fault.at : "the keys are unfit");
 	buf_release(&fault);
 	return auth;
@@ -145,12 +164,15 @@ store_settings(const struct config *c)
 {
 	return (struct store_options){
 		.database = c->database,
+		.database_read = c->database_read,
 		.connect_timeout_ms = c->connect_timeout_ms,
 		.statement_timeout_ms = c->statement_timeout_ms,
 		.lock_timeout_ms = c->lock_timeout_ms,
 		.idle_timeout_ms = c->idle_timeout_ms,
 		.reconnect_max_ms = c->reconnect_max_ms,
 		.statements_max = c->statements,
+		.unprepared = !c->prepare,
+		.keep_hours = c->idempotency_hours,
 		.reply_limit_bytes = c->reply_limit_bytes,
 		.trace_file = c->trace_file,
 	};
@@ -163,6 +185,7 @@ front_settings(const struct config *c)
 		.threads = c->threads,
 		.queue = c->queue,
 		.queue_timeout_ms = c->queue_timeout_ms,
+		.queue_target_ms = c->queue_target_ms,
 		.connections_max = c->connections,
 		.body_limit_bytes = c->body_limit_bytes,
 		.reply_limit_bytes = c->reply_limit_bytes,
@@ -183,41 +206,148 @@ octal(unsigned digits, unsigned *ret)
 	return *end == '\0';
 }
 
-static int
-serve_contract(struct call *call, const struct contract *contract)
-{
+/* What serve_run() is given, and what it hangs on. */
+struct service {
+	struct serve_options options;	/* first, so that it is found again */
+	struct arena *arena;
+	struct config config;
 	struct auth_options keys;
-	struct serve_options o = {
-		.listen = call->config.listen,
-		.workers = call->config.workers,
-		.front = front_settings(&call->config),
-		.store = store_settings(&call->config),
-		.contract = contract,
-	};
+	struct contract *contract;
 	struct auth *auth;
-	int status;
+};
 
-	if (!octal(call->config.socket_mode, &o.socket_mode))
-		return trouble("socket_mode must be octal digits, like 660");
-	auth_settings(&call->config, contract, &keys);
-	auth = load_auth(&keys);
-	if (auth == NULL)
-		return EXIT_TROUBLE;
-	o.auth = auth;
-	if (keys.secret_file == NULL && keys.jwks_file == NULL)
-		log_event(LOG_WARN, "no_keys", LOG_TEXT("cause", "no token "
-		    "will do: set jwt_secret_file or jwks_file"));
-	status = serve_run(&o);
-	auth_free(auth);
-	return status;
+static void
+service_drop(void *context, struct serve_options *options)
+{
+	struct service *s = (struct service *)options;
+
+	(void)context;
+	auth_free(s->auth);
+	contract_free(s->contract);
+	arena_free(s->arena);
+	free(s);
+}
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* What was opened when the server began is not opened again. */
+static bool
+stays(const struct config *now, const struct config *then, struct buf *faults)
+{
+	const struct {
+		const char *name;
+		bool same;
+	} rows[] = {
+		{ "listen", same_text(now->listen, then->listen) },
+		{ "socket_mode", now->socket_mode == then->socket_mode },
+		{ "log_file", same_text(now->log_file, then->log_file) },
+		{ "log_level", same_text(now->log_level, then->log_level) },
+		{ "metric_file",
+		    same_text(now->metric_file, then->metric_file) },
+		{ "limit_file", same_text(now->limit_file, then->limit_file) },
+		{ "limit_entries", now->limit_entries == then->limit_entries },
+	};
+	bool all = true;
+
+	for (size_t i = 0; i < countof(rows); i++) {
+		if (!rows[i].same)
+			buf_format(faults, "lockstep: %s has changed, which a "
+			    "reload cannot follow; stop and start\n",
+			    rows[i].name);
+		all = all && rows[i].same;
+	}
+	return all;
+}
+
+/* Reads the settings as the command did, from the same words. */
+static bool
+service_settings(struct service *s, struct call *call, struct buf *faults)
+{
+	size_t size = ((size_t)call->given_count + 1) * sizeof(char *);
+	int argc = call->given_count;
+	char **argv = arena_alloc(s->arena, size);
+	bool help = false;
+	struct buf fault;
+	bool well;
+
+	memcpy(argv, call->given, (size_t)argc * sizeof(char *));
+	buf_init(&fault, 4096);
+	well = config_read(&s->config, s->arena, &argc, argv, NULL, 0, &help,
+	    &fault);
+	if (!well)
+		buf_format(faults, "lockstep: %s\n", fault.length > 0 ?
+		    fault.at : "bad settings");
+	buf_release(&fault);
+	return well && stays(&s->config, &call->config, faults);
+}
+
+static bool
+service_keys(struct service *s, struct buf *faults)
+{
+	struct buf fault;
+
+	auth_settings(&s->config, s->contract, &s->keys);
+	buf_init(&fault, 4096);
+	s->auth = auth_new(&s->keys, &fault);
+	if (s->auth == NULL)
+		buf_format(faults, "lockstep: %s\n", fault.length > 0 ?
+		    fault.at : "the keys are unfit");
+	buf_release(&fault);
+	return s->auth != NULL;
+}
+
+static bool
+service_read(struct service *s, struct call *call, struct buf *faults)
+{
+	struct serve_options *o = &s->options;
+
+	if (!service_settings(s, call, faults))
+		return false;
+	if (!octal(s->config.socket_mode, &o->socket_mode)) {
+		buf_string(faults, "lockstep: socket_mode must be octal "
+		    "digits, like 660\n");
+		return false;
+	}
+	s->contract = read_contract(&s->config, faults);
+	if (s->contract == NULL || !service_keys(s, faults))
+		return false;
+	o->listen = s->config.listen;
+	o->workers = s->config.workers;
+	o->front = front_settings(&s->config);
+	o->store = store_settings(&s->config);
+	o->rates = s->config.rates;
+	o->limit_file = s->config.limit_file;
+	o->limit_entries = s->config.limit_entries;
+	o->accept.rollback = s->config.tx_rollback;
+	o->contract = s->contract;
+	o->auth = s->auth;
+	return true;
+}
+
+static struct serve_options *
+service_make(void *context, struct buf *faults)
+{
+	struct service *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		abort();
+	s->arena = arena_new();
+	if (service_read(s, context, faults))
+		return &s->options;
+	service_drop(context, &s->options);
+	return NULL;
 }
 
 static int
 run_serve(struct call *call)
 {
-	struct contract *contract;
+	const struct serve_source source = { call, service_make,
+		service_drop };
 	enum log_level level;
-	int status;
 
 	if (!log_level_of(call->config.log_level, &level))
 		return trouble("log_level must be debug, info, warn or error");
@@ -227,12 +357,13 @@ run_serve(struct call *call)
 	if (!metric_open(call->config.metric_file))
 		return trouble("cannot map the figures %s: %s",
 		    call->config.metric_file, strerror(errno));
-	contract = load_contract(call);
-	if (contract == NULL)
-		return EXIT_TROUBLE;
-	status = serve_contract(call, contract);
-	contract_free(contract);
-	return status;
+	if (call->config.jwt_secret_file == NULL &&
+	    call->config.jwks_file == NULL && call->config.jwks_url == NULL &&
+	    call->config.issuers == NULL)
+		log_event(LOG_WARN, "no_keys", LOG_TEXT("cause", "no token "
+		    "will do: set jwt_secret_file, jwks_file, jwks_url or "
+		    "issuers"));
+	return serve_run(&source);
 }
 
 static int
@@ -271,8 +402,7 @@ no_token(const struct scope *sc, enum problem p)
 
 /* Prints a token, or why there is none. */
 static int
-print_token(const struct auth *auth, const char *role, const char *subject,
-    unsigned life_s, const char *claims)
+print_token(const struct auth *auth, const struct auth_wish *wish)
 {
 	struct arena *arena = arena_new();
 	struct scope sc;
@@ -281,7 +411,7 @@ print_token(const struct auth *auth, const char *role, const char *subject,
 
 	scope_init(&sc, arena);
 	buf_init(&out, 16384);
-	p = auth_mint(auth, &sc, role, subject, life_s, claims, &out);
+	p = auth_mint(auth, &sc, wish, &out);
 	if (p == PROBLEM_NONE)
 		puts(out.at);
 	else
@@ -291,34 +421,127 @@ print_token(const struct auth *auth, const char *role, const char *subject,
 	return p == PROBLEM_NONE ? EXIT_WELL : EXIT_TROUBLE;
 }
 
-static int
-run_token(struct call *call)
+/* The private key of --key, or NULL with the reason told. */
+static struct auth_signer *
+read_signer(const char *path, const char *algorithm)
 {
-	const char *role = flag_value(call, "role");
-	const char *life = flag_value(call, "life-s");
+	struct auth_signer *signer;
+	struct buf fault;
+
+	buf_init(&fault, 4096);
+	signer = auth_signer_read(path, algorithm, &fault);
+	if (signer == NULL)
+		trouble("%s", fault.at);
+	buf_release(&fault);
+	return signer;
+}
+
+/* token --new-key ALGORITHM --key FILE */
+static int
+make_key(const char *path, const char *algorithm)
+{
+	struct buf fault;
+	bool made;
+
+	if (path == NULL)
+		return trouble("--new-key needs --key, the file to make");
+	buf_init(&fault, 4096);
+	made = auth_signer_create(path, algorithm, &fault);
+	if (!made)
+		trouble("%s", fault.at);
+	buf_release(&fault);
+	return made ? EXIT_WELL : EXIT_TROUBLE;
+}
+
+/* token --jwks --key FILE...: the public keys as a set. */
+static int
+print_jwks(const struct flag *keys, const char *algorithm)
+{
+	struct auth_signer *signer;
+	bool well = keys->value_count > 0;
+	struct buf out;
+
+	if (!well)
+		return trouble("--jwks needs --key, which may be repeated");
+	buf_init(&out, 1 << 20);
+	buf_string(&out, "{\"keys\":[");
+	for (size_t i = 0; well && i < keys->value_count; i++) {
+		signer = read_signer(keys->values[i], algorithm);
+		well = signer != NULL;
+		if (!well)
+			break;
+		buf_string(&out, i > 0 ? ",\n " : "\n ");
+		auth_signer_jwk(signer, &out);
+		auth_signer_free(signer);
+	}
+	buf_string(&out, "\n]}");
+	if (well)
+		puts(out.at);
+	buf_release(&out);
+	return well ? EXIT_WELL : EXIT_TROUBLE;
+}
+
+/* Makes the token with the key, if one is named, or the secret. */
+static int
+make_token(struct call *call, struct auth_wish *wish)
+{
+	struct auth_signer *signer = NULL;
 	struct auth_options keys;
 	struct contract *contract;
 	struct auth *auth;
-	int64_t life_s = 3600;
 	int status = EXIT_TROUBLE;
 
-	if (role == NULL)
+	if (flag_value(call, "key") != NULL && (signer = read_signer(
+	    flag_value(call, "key"), flag_value(call, "algorithm"))) == NULL)
+		return EXIT_TROUBLE;
+	contract = load_contract(call);
+	if (contract == NULL) {
+		auth_signer_free(signer);
+		return EXIT_TROUBLE;
+	}
+	auth_settings(&call->config, contract, &keys);
+	auth = load_auth(&keys);
+	wish->signer = signer;
+	if (auth != NULL)
+		status = print_token(auth, wish);
+	auth_free(auth);
+	contract_free(contract);
+	auth_signer_free(signer);
+	return status;
+}
+
+static int
+run_token(struct call *call)
+{
+	const char *algorithm = flag_value(call, "algorithm");
+	const char *key = flag_value(call, "key");
+	const char *life = flag_value(call, "life-s");
+	struct auth_wish wish = {
+		.role = flag_value(call, "role"),
+		.subject = flag_value(call, "sub"),
+		.claims = flag_value(call, "claims"),
+		.issuer = flag_value(call, "issuer"),
+		.access = flag_value(call, "access") != NULL,
+	};
+	int64_t life_s = 3600;
+
+	if (flag_value(call, "new-key") != NULL)
+		return make_key(key, flag_value(call, "new-key"));
+	if (flag_value(call, "jwks") != NULL)
+		return print_jwks(flag_given(call, "key"), algorithm);
+	if (wish.role == NULL)
 		return trouble("token needs --role; the contract's api.json "
 		    "lists them");
+	if (algorithm != NULL && key == NULL &&
+	    strcmp(algorithm, "HS256") != 0)
+		return trouble("--algorithm %s needs --key, a private key; "
+		    "make one with --new-key %s --key FILE", algorithm,
+		    algorithm);
 	if (life != NULL && (!text_to_int(life, strlen(life), &life_s) ||
 	    life_s < 1 || life_s > 31536000))
 		return trouble("--life-s must be from 1 to 31536000");
-	contract = load_contract(call);
-	if (contract == NULL)
-		return EXIT_TROUBLE;
-	auth_settings(&call->config, contract, &keys);
-	auth = load_auth(&keys);
-	if (auth != NULL)
-		status = print_token(auth, role, flag_value(call, "sub"),
-		    (unsigned)life_s, flag_value(call, "claims"));
-	auth_free(auth);
-	contract_free(contract);
-	return status;
+	wish.life_s = (unsigned)life_s;
+	return make_token(call, &wish);
 }
 
 static int
@@ -363,6 +586,8 @@ explain_walk(struct call *call, const struct contract *contract,
     struct scope *sc, const struct match *match, struct request *rq)
 {
 	const char *role = flag_value(call, "role");
+	const struct auth_wish wish = { .role = role,
+	    .subject = flag_value(call, "sub"), .life_s = 60 };
 	struct auth_options keys;
 	const struct caller *caller;
 	const struct input *input;
@@ -377,8 +602,7 @@ explain_walk(struct call *call, const struct contract *contract,
 	buf_init(&token, 16384);
 	buf_string(&token, "Bearer ");
 	if (role != NULL) {
-		p = auth_mint(auth, sc, role, flag_value(call, "sub"), 60,
-		    NULL, &token);
+		p = auth_mint(auth, sc, &wish, &token);
 		if (p != PROBLEM_NONE) {
 			no_token(sc, p);
 			exit(EXIT_TROUBLE);
@@ -388,7 +612,8 @@ explain_walk(struct call *call, const struct contract *contract,
 	if (p == PROBLEM_NONE)
 		p = auth_identify(auth, sc, rq, &caller);
 	if (p == PROBLEM_NONE)
-		p = contract_accept(contract, sc, match, rq, caller, &input);
+		p = contract_accept(contract, sc, match, rq, caller, NULL,
+		    &input);
 	buf_release(&token);
 	auth_free(auth);
 	return p;
@@ -569,13 +794,24 @@ static struct command commands[] = {
 	    "Bring the database's schema and policies up to date, or compare.",
 	    { FLAG("json", NULL, "Print status as JSON.") }, true, 1, 1,
 	    run_migrate },
-	{ "token", "", "Make a development token (HS256).",
+	{ "token", "", "Make a development token, or a key for some.",
 	    { FLAG("role", "ROLE", "The role that the token names."),
 	      FLAG("sub", "SUB", "The subject, usually the user's id; only "
 		"the anonymous role and those for servers go without."),
 	      FLAG("life-s", "SECONDS",
 		"Seconds until it expires (3600), up to jwt_life_max_s."),
-	      FLAG("claims", "JSON", "A JSON object of further claims.") },
+	      FLAG("claims", "JSON", "A JSON object of further claims."),
+	      FLAG("issuer", "ISS", "The issuer, one of the settings; else "
+		"that of jwt_issuer."),
+	      FLAG("access", NULL, "Say typ at+jwt (RFC 9068) and not JWT."),
+	      FLAG("key", "FILE", "Sign with this private key (PEM), not "
+		"with jwt_secret_file."),
+	      FLAG("algorithm", "ALG", "HS256, or the key's: RS256, PS256, "
+		"ES256, EdDSA and their like."),
+	      FLAG("new-key", "ALG", "Make a private key in the new file "
+		"--key, and no token."),
+	      FLAG("jwks", NULL, "Print the public keys of each --key as a JWK "
+		"set, and no token.") },
 	    true, 0, 0, run_token },
 	{ "routes", "", "List the contract's routes.",
 	    { FLAG("json", NULL, "Print them as JSON.") }, false, 0, 0,
@@ -676,6 +912,17 @@ run_read(struct command *c, struct call *call)
 	return c->run(call);
 }
 
+/* The settings may be read again from the words, which reading moves. */
+static void
+keep_words(struct call *call)
+{
+	size_t count = (size_t)call->argc;
+
+	call->given = arena_alloc(call->arena, (count + 1) * sizeof(char *));
+	memcpy(call->given, call->argv, count * sizeof(char *));
+	call->given_count = call->argc;
+}
+
 int
 command_run(int argc, char **argv)
 {
@@ -698,6 +945,7 @@ command_run(int argc, char **argv)
 			continue;
 		call.flags = commands[i].flags;
 		call.arena = arena_new();
+		keep_words(&call);
 		status = run_read(&commands[i], &call);
 		arena_free(call.arena);
 		return status;

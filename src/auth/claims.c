@@ -24,6 +24,7 @@ static const double time_max = 253402300799.0;
 /* Claims being judged. */
 struct judgement {
 	const struct auth_options *options;
+	const struct auth_issuer *issuer;
 	struct json_object *payload;
 	double now_s;
 	double expires;
@@ -40,9 +41,8 @@ auth_listed(const char *const *list, size_t count, const char *word)
 	return false;
 }
 
-/* The text of a string without NUL, or NULL when it is something else. */
-static const char *
-text_of(struct json_object *value)
+const char *
+auth_text_of(struct json_object *value)
 {
 	const char *text;
 
@@ -107,12 +107,12 @@ judge_iss(struct judgement *j)
 	struct json_object *value;
 	const char *iss;
 
-	if (j->options->issuer == NULL)
+	if (j->issuer->name == NULL)
 		return NULL;
 	if (!json_object_object_get_ex(j->payload, "iss", &value))
 		return "iss is missing";
-	iss = text_of(value);
-	return iss != NULL && strcmp(iss, j->options->issuer) == 0 ? NULL :
+	iss = auth_text_of(value);
+	return iss != NULL && strcmp(iss, j->issuer->name) == 0 ? NULL :
 	    "iss is another";
 }
 
@@ -120,7 +120,7 @@ judge_iss(struct judgement *j)
 static bool
 is_for_us(struct json_object *aud, const char *audience)
 {
-	const char *text = text_of(aud);
+	const char *text = auth_text_of(aud);
 	bool found = false;
 
 	if (text != NULL)
@@ -128,7 +128,7 @@ is_for_us(struct json_object *aud, const char *audience)
 	if (!json_object_is_type(aud, json_type_array))
 		return false;
 	for (size_t i = 0; i < json_object_array_length(aud); i++) {
-		text = text_of(json_object_array_get_idx(aud, i));
+		text = auth_text_of(json_object_array_get_idx(aud, i));
 		if (text == NULL)
 			return false;
 		found = found || strcmp(text, audience) == 0;
@@ -141,26 +141,22 @@ judge_aud(struct judgement *j)
 {
 	struct json_object *value;
 
-	if (j->options->audience == NULL)
+	if (j->issuer->audience == NULL)
 		return NULL;
 	if (!json_object_object_get_ex(j->payload, "aud", &value))
 		return "aud is missing";
-	return is_for_us(value, j->options->audience) ? NULL :
+	return is_for_us(value, j->issuer->audience) ? NULL :
 	    "aud does not name this audience";
 }
 
 static const char *
 judge_role(struct judgement *j)
 {
-	struct json_object *value;
+	const char *reason = NULL;
 
-	if (!json_object_object_get_ex(j->payload, "role", &value))
-		return "role is missing";
-	j->role = text_of(value);
-	if (j->role == NULL)
-		return "role is no string";
-	return auth_listed(j->options->roles, j->options->role_count, j->role) ?
-	    NULL : "role is not on the list";
+	j->role = auth_path_find(&j->issuer->role, j->payload,
+	    j->options->roles, j->options->role_count, &reason);
+	return j->role != NULL ? NULL : reason;
 }
 
 /*
@@ -185,7 +181,7 @@ judge_sub(struct judgement *j)
 	if (!json_object_object_get_ex(j->payload, "sub", &value))
 		return needs_subject(j->options, j->role) ?
 		    "sub is missing" : NULL;
-	j->subject = text_of(value);
+	j->subject = auth_text_of(value);
 	if (j->subject == NULL || j->subject[0] == '\0' || text_count(
 	    j->subject, strlen(j->subject)) > SUBJECT_MAX)
 		return "sub is no string of 1 to 255 characters";
@@ -213,6 +209,22 @@ static const char *(*const steps[])(struct judgement *) = {
 	judge_exp,
 };
 
+/*
+ * The claims' role is the one that was judged, wherever it was found: policies
+ * read it there, and must not meet another that nobody has judged.
+ */
+static void
+set_role(struct json_object *payload, const char *role)
+{
+	struct json_object *value;
+	const char *text;
+
+	if (json_object_object_get_ex(payload, "role", &value) &&
+	    (text = auth_text_of(value)) != NULL && strcmp(text, role) == 0)
+		return;
+	json_object_object_add(payload, "role", json_object_new_string(role));
+}
+
 /* The claims as compact text in the arena, NULL when they are too long. */
 static const char *
 text_of_claims(struct scope *sc, struct json_object *payload)
@@ -229,11 +241,12 @@ text_of_claims(struct scope *sc, struct json_object *payload)
 }
 
 enum problem
-auth_claims_judge(const struct auth_options *options, struct scope *sc,
+auth_claims_judge(const struct auth_options *options,
+    const struct auth_issuer *issuer, struct scope *sc,
     struct json_object *payload, int64_t now_s, struct auth_claims *ret)
 {
-	struct judgement j = { .options = options, .payload = payload,
-	    .now_s = (double)now_s };
+	struct judgement j = { .options = options, .issuer = issuer,
+	    .payload = payload, .now_s = (double)now_s };
 	const char *reason, *text;
 
 	if (!json_object_is_type(payload, json_type_object))
@@ -243,6 +256,9 @@ auth_claims_judge(const struct auth_options *options, struct scope *sc,
 		if ((reason = steps[i](&j)) != NULL)
 			return scope_fail(sc, PROBLEM_TOKEN_INVALID, "%s",
 			    reason);
+	/* Copied first: the payload's own text may be what is replaced. */
+	j.role = arena_string(sc->arena, j.role);
+	set_role(payload, j.role);
 	text = text_of_claims(sc, payload);
 	if (text == NULL)
 		return scope_fail(sc, PROBLEM_TOKEN_INVALID,
@@ -250,7 +266,7 @@ auth_claims_judge(const struct auth_options *options, struct scope *sc,
 	if (!(j.now_s < j.expires + options->leeway_s))
 		return scope_fail(sc, PROBLEM_TOKEN_EXPIRED, "exp has passed");
 	*ret = (struct auth_claims){
-		.role = arena_string(sc->arena, j.role),
+		.role = j.role,
 		.subject = arena_string(sc->arena, j.subject),
 		.text = text,
 		.expires = (int64_t)floor(j.expires),

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Request -> caller.  The bearer token passes, in this order: its length, its
- * shape, its header, the choice of one key, the signature (or the memory of
- * it), the claims, the Origin rule.  Invariants: nothing of a token is believed
- * before its signature holds but alg and kid, and these only choose among our
- * keys; each step refuses what it does not know; what fails is told outside as
+ * shape, the choice of its issuer, the memory of tokens that were verified or
+ * else its header, the choice of one key and the signature, then the claims and
+ * the Origin rule.  Invariants: nothing of a token is believed before its
+ * signature holds but iss, alg and kid, and these only choose among our keys;
+ * each step refuses what it does not know; what fails is told outside as
  * invalid, or expired if it is only that, with a constant text for the log.
  */
 #include "auth/key.h"
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "auth/source.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -21,8 +23,8 @@ enum { SEGMENTS = 3 };	/* header, payload, signature */
 
 struct auth {
 	struct auth_options options;
-	struct auth_keys keys;
-	struct auth_cache *cache;	/* changes, with its own locks */
+	struct auth_issuers issuers;
+	struct arena *arena;		/* of the issuers' texts */
 };
 
 struct caller {
@@ -42,6 +44,13 @@ struct token {
 	} part[SEGMENTS];
 };
 
+/* What a header asks for. */
+struct header {
+	const char *alg;
+	const char *kid;	/* NULL = none */
+	bool access;		/* typ at+jwt */
+};
+
 static const struct json_caps caps = {
 	.depth = 16, .values = 2048, .members = 256, .items = 1024,
 	.name_bytes = 256, .string_bytes = AUTH_TOKEN_MAX,
@@ -56,33 +65,73 @@ static const char *const refused_members[] = {
 	"crit", "b64", "zip", "enc", "jwk", "jku", "x5u", "x5c",
 };
 
-struct auth *
-auth_of_keys(const struct auth_options *options, const struct auth_keys *keys)
+static struct auth *
+new_auth(const struct auth_options *options)
 {
-	struct auth *auth = malloc(sizeof(*auth));
+	struct auth *auth = calloc(1, sizeof(*auth));
 
 	if (auth == NULL)
 		abort();
 	auth->options = *options;
-	auth->keys = *keys;
-	auth->cache = auth_cache_new();
+	auth->arena = arena_new();
 	return auth;
+}
+
+struct auth *
+auth_of_keys(const struct auth_options *options, const struct auth_keys *keys)
+{
+	struct auth *auth = new_auth(options);
+	struct auth_issuer *issuer = &auth->issuers.issuer[0];
+
+	auth->issuers.count = 1;
+	issuer->name = options->issuer;
+	issuer->audience = options->audience;
+	issuer->source = auth_source_of_keys(keys);
+	if (!auth_path_read(auth->arena, options->role_claim != NULL ?
+	    options->role_claim : "role", &issuer->role))
+		abort();
+	return auth;
+}
+
+/* Makes the sources of all issuers, which reads their files. */
+static bool
+open_sources(struct auth *auth, struct buf *fault)
+{
+	const struct auth_options *o = &auth->options;
+
+	for (size_t i = 0; i < auth->issuers.count; i++) {
+		struct auth_issuer *issuer = &auth->issuers.issuer[i];
+		const struct auth_source_options source = {
+			.issuer = issuer->name,
+			.secret_file = issuer->secret_file,
+			.jwks_file = issuer->jwks_file,
+			.jwks_url = issuer->jwks_url,
+			.allowed = issuer->allowed,
+			.ca_file = o->jwks_ca_file,
+			.plain = o->jwks_plain,
+			.refresh_s = o->jwks_refresh_s > 0 ?
+			    o->jwks_refresh_s : 300,
+			.timeout_ms = o->jwks_timeout_ms > 0 ?
+			    o->jwks_timeout_ms : 5000,
+		};
+
+		issuer->source = auth_source_new(&source, fault);
+		if (issuer->source == NULL)
+			return false;
+	}
+	return true;
 }
 
 struct auth *
 auth_new(const struct auth_options *options, struct buf *fault)
 {
-	struct auth_keys keys;
+	struct auth *auth = new_auth(options);
 
-	auth_keys_init(&keys);
-	if ((options->secret_file != NULL && !auth_keys_read_secret(&keys,
-	    options->secret_file, fault)) ||
-	    (options->jwks_file != NULL && !auth_keys_read_jwks(&keys,
-	    options->jwks_file, fault))) {
-		auth_keys_release(&keys);
-		return NULL;
-	}
-	return auth_of_keys(options, &keys);
+	if (auth_issuers_read(auth->arena, options, &auth->issuers, fault) &&
+	    open_sources(auth, fault))
+		return auth;
+	auth_free(auth);
+	return NULL;
 }
 
 void
@@ -90,9 +139,32 @@ auth_free(struct auth *auth)
 {
 	if (auth == NULL)
 		return;
-	auth_keys_release(&auth->keys);
-	auth_cache_free(auth->cache);
+	for (size_t i = 0; i < auth->issuers.count; i++)
+		auth_source_free(auth->issuers.issuer[i].source);
+	arena_free(auth->arena);
 	free(auth);
+}
+
+void
+auth_fetch(const struct auth *auth, const struct auth *before)
+{
+	for (size_t i = 0; i < auth->issuers.count; i++) {
+		const struct auth_issuer *issuer = &auth->issuers.issuer[i];
+		const struct auth_issuer *same = before == NULL ? NULL :
+		    auth_issuers_find(&before->issuers, issuer->name);
+
+		auth_source_fetch(issuer->source, same == NULL ? NULL :
+		    same->source);
+	}
+}
+
+bool
+auth_watch(const struct auth *auth)
+{
+	for (size_t i = 0; i < auth->issuers.count; i++)
+		if (!auth_source_watch(auth->issuers.issuer[i].source))
+			return false;
+	return true;
 }
 
 static enum problem
@@ -172,27 +244,37 @@ header_text(struct json_object *header, const char *name, size_t max,
 {
 	struct json_object *value;
 	const char *text;
-	size_t length;
 
 	*ret = NULL;
 	if (!json_object_object_get_ex(header, name, &value))
 		return true;
-	if (!json_object_is_type(value, json_type_string))
-		return false;
-	text = json_object_get_string(value);
-	length = (size_t)json_object_get_string_len(value);
-	if (length == 0 || length > max || strlen(text) != length)
+	text = auth_text_of(value);
+	if (text == NULL || text[0] == '\0' || strlen(text) > max)
 		return false;
 	*ret = text;
 	return true;
 }
 
-/* Judges the header and chooses the key. */
-static enum problem
-choose_key(const struct auth *auth, struct scope *sc, const struct token *token,
-    const struct auth_key **ret)
+/*
+ * The kind of token (RFC 8725, 3.11): a plain one, or an access token by
+ * RFC 9068.  What is for other uses (logout, events, proofs) says so here.
+ */
+static bool
+read_typ(struct json_object *header, bool *ret_access)
 {
-	const char *typ, *alg, *kid, *reason = "";
+	const char *typ;
+
+	if (!header_text(header, "typ", AUTH_KID_MAX, &typ))
+		return false;
+	*ret_access = typ != NULL && (text_same(typ, "at+jwt") ||
+	    text_same(typ, "application/at+jwt"));
+	return typ == NULL || *ret_access || text_same(typ, "JWT");
+}
+
+/* Reads the header and judges all but the key. */
+static enum problem
+read_header(struct scope *sc, const struct token *token, struct header *ret)
+{
 	struct json_object *header;
 
 	if (token->part[0].length > AUTH_HEADER_MAX)
@@ -203,60 +285,122 @@ choose_key(const struct auth *auth, struct scope *sc, const struct token *token,
 	for (size_t i = 0; i < countof(refused_members); i++)
 		if (json_object_object_get_ex(header, refused_members[i], NULL))
 			return invalid(sc, "a header member is refused");
-	if (!header_text(header, "typ", AUTH_KID_MAX, &typ) ||
-	    (typ != NULL && !text_same(typ, "JWT")))
-		return invalid(sc, "typ is not JWT");
-	if (!header_text(header, "alg", AUTH_KID_MAX, &alg) || alg == NULL ||
-	    auth_algorithm_of(alg) == NULL)
+	if (!read_typ(header, &ret->access))
+		return invalid(sc, "typ is not JWT or at+jwt");
+	if (!header_text(header, "alg", AUTH_KID_MAX, &ret->alg) ||
+	    ret->alg == NULL || auth_algorithm_of(ret->alg) == NULL)
 		return invalid(sc, "alg is missing or not taken");
-	if (!header_text(header, "kid", AUTH_KID_MAX, &kid))
+	if (!header_text(header, "kid", AUTH_KID_MAX, &ret->kid))
 		return invalid(sc, "kid is no string of 1 to 64 bytes");
-	*ret = auth_keys_find(&auth->keys, kid, alg, &reason);
-	return *ret != NULL ? PROBLEM_NONE : invalid(sc, reason);
+	return PROBLEM_NONE;
 }
 
 /* Verifies the signature by the header's key. */
 static enum problem
-verify(const struct auth *auth, struct scope *sc, const struct token *token)
+verify(struct scope *sc, const struct auth_set *set, const struct token *token,
+    const struct header *header)
 {
-	const struct auth_key *key = NULL;
-	enum problem p;
+	const struct auth_signed it = { .token = token->text,
+	    .text_length = (size_t)(strrchr(token->text, '.') - token->text),
+	    .signature = (const unsigned char *)token->part[2].bytes,
+	    .signature_length = token->part[2].length,
+	    .typ_foreign = header->access };
+	const struct auth_key *key;
+	const char *reason = "";
 
-	if ((p = choose_key(auth, sc, token, &key)) != PROBLEM_NONE)
-		return p;
-	return auth_signature_holds(key, token->text) ? PROBLEM_NONE :
+	key = auth_keys_find(&set->keys, header->kid, header->alg, &reason);
+	if (key == NULL && !set->whole)
+		return scope_fail(sc, PROBLEM_UNAVAILABLE,
+		    "the issuer's keys could not be fetched yet");
+	if (key == NULL)
+		return invalid(sc, reason);
+	return auth_signature_holds(key, &it) ? PROBLEM_NONE :
 	    invalid(sc, "the signature does not hold");
 }
 
 /*
- * Judges a token to its claims.  Only tokens whose claims hold are remembered,
- * so that the memory knows until when; it spares the signature and the header,
+ * Verifies a token that the set does not remember.  The set is exchanged for
+ * the one after it, when the kid is unknown and was worth asking for.
+ */
+static enum problem
+verify_anew(struct scope *sc, const struct auth_issuer *issuer,
+    const struct token *token, struct auth_set **set)
+{
+	struct header header = { .alg = NULL };
+	enum problem p;
+
+	if ((p = read_header(sc, token, &header)) != PROBLEM_NONE)
+		return p;
+	if (issuer->access_only && !header.access)
+		return invalid(sc, "typ is not at+jwt");
+	if (header.kid != NULL && !auth_keys_has(&(*set)->keys, header.kid) &&
+	    auth_source_ask(issuer->source, *set)) {
+		auth_source_give_back(issuer->source, *set);
+		*set = auth_source_borrow(issuer->source);
+	}
+	return verify(sc, *set, token, &header);
+}
+
+/*
+ * Judges by the issuer's set.  Only tokens whose claims hold are remembered, so
+ * that the memory knows until when; it spares the signature and the header,
  * never the claims.
  */
 static enum problem
-judge(const struct auth *auth, struct scope *sc, const char *text,
+judge_by(const struct auth *auth, struct scope *sc,
+    const struct auth_issuer *issuer, const struct token *token,
+    struct json_object *payload, struct auth_set **set,
     struct auth_claims *ret)
 {
 	unsigned char digest[AUTH_DIGEST_BYTES];
 	int64_t now_s = clock_unix_s();
-	struct json_object *payload;
-	struct token token = { .text = text };
 	enum problem p;
 	bool known;
 
-	if ((p = take_apart(sc, text, &token)) != PROBLEM_NONE)
-		return p;
-	if (!auth_cache_digest(auth->cache, text, token.length, digest))
+	if (!auth_cache_digest((*set)->cache, token->text, token->length,
+	    digest))
 		return scope_fail(sc, PROBLEM_INTERNAL, "SHA-256 failed");
-	known = auth_cache_holds(auth->cache, digest, now_s);
-	if (!known && (p = verify(auth, sc, &token)) != PROBLEM_NONE)
+	known = auth_cache_holds((*set)->cache, digest, now_s);
+	if (!known && (p = verify_anew(sc, issuer, token, set)) != PROBLEM_NONE)
+		return p;
+	p = auth_claims_judge(&auth->options, issuer, sc, payload, now_s, ret);
+	if (p == PROBLEM_NONE && !known)
+		auth_cache_add((*set)->cache, digest, ret->expires);
+	return p;
+}
+
+/* The issuer that the payload names. */
+static const struct auth_issuer *
+issuer_of(const struct auth *auth, struct json_object *payload)
+{
+	struct json_object *value = NULL;
+
+	if (!json_object_object_get_ex(payload, "iss", &value))
+		value = NULL;
+	return auth_issuers_find(&auth->issuers, auth_text_of(value));
+}
+
+/* Judges a token to its claims. */
+static enum problem
+judge(const struct auth *auth, struct scope *sc, const char *text,
+    struct auth_claims *ret)
+{
+	const struct auth_issuer *issuer;
+	struct token token = { .text = text };
+	struct json_object *payload;
+	struct auth_set *set;
+	enum problem p;
+
+	if ((p = take_apart(sc, text, &token)) != PROBLEM_NONE)
 		return p;
 	payload = read_object(sc, token.part[1].bytes, token.part[1].length);
 	if (payload == NULL)
 		return invalid(sc, "the payload is no strict JSON object");
-	p = auth_claims_judge(&auth->options, sc, payload, now_s, ret);
-	if (p == PROBLEM_NONE && !known)
-		auth_cache_add(auth->cache, digest, ret->expires);
+	if ((issuer = issuer_of(auth, payload)) == NULL)
+		return invalid(sc, "iss is missing or another");
+	set = auth_source_borrow(issuer->source);
+	p = judge_by(auth, sc, issuer, &token, payload, &set, ret);
+	auth_source_give_back(issuer->source, set);
 	return p;
 }
 
@@ -344,100 +488,14 @@ caller_is_anonymous(const struct caller *caller)
 	return caller->anonymous;
 }
 
-/* Sets a string claim, when there is one. */
-static void
-set_text(struct json_object *payload, const char *name, const char *text)
+const struct auth_options *
+auth_options_of(const struct auth *auth)
 {
-	if (text != NULL)
-		json_object_object_add(payload, name,
-		    json_object_new_string(text));
+	return &auth->options;
 }
 
-/*
- * Makes the payload of a development token, in the arena: the further claims,
- * which may not name ours, then ours.
- */
-static enum problem
-make_payload(const struct auth_options *options, struct scope *sc,
-    const char *role, const char *subject, unsigned life_s, const char *claims,
-    struct json_object **ret)
+const struct auth_issuers *
+auth_issuers_of(const struct auth *auth)
 {
-	static const char *const ours[] = { "role", "sub", "iss", "aud", "iat",
-	    "exp" };
-	const char *text = claims != NULL ? claims : "{}";
-	struct json_object *payload = read_object(sc, text, strlen(text));
-	int64_t now_s = clock_unix_s();
-
-	if (payload == NULL)
-		return scope_fail(sc, PROBLEM_BAD_REQUEST,
-		    "the further claims are no JSON object");
-	for (size_t i = 0; i < countof(ours); i++)
-		if (json_object_object_get_ex(payload, ours[i], NULL))
-			return scope_fail(sc, PROBLEM_BAD_REQUEST,
-			    "%s is not set by further claims", ours[i]);
-	set_text(payload, "role", role);
-	set_text(payload, "sub", subject);
-	set_text(payload, "iss", options->issuer);
-	set_text(payload, "aud", options->audience);
-	json_object_object_add(payload, "iat", json_object_new_int64(now_s));
-	json_object_object_add(payload, "exp",
-	    json_object_new_int64(now_s + life_s));
-	*ret = payload;
-	return PROBLEM_NONE;
-}
-
-/* The token's text of a payload's text, signed; NULL when libcrypto fails. */
-static const char *
-sign(struct scope *sc, const struct auth_key *secret, const char *payload)
-{
-	static const char header[] = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
-	unsigned char mac[AUTH_DIGEST_BYTES];
-	const char *text = arena_format(sc->arena, "%s.%s",
-	    text_to_base64url(sc->arena, header, strlen(header)),
-	    text_to_base64url(sc->arena, payload, strlen(payload)));
-
-	if (!auth_signature_make(secret, text, strlen(text), mac))
-		return NULL;
-	return arena_format(sc->arena, "%s.%s", text,
-	    text_to_base64url(sc->arena, mac, sizeof(mac)));
-}
-
-/*
- * What is minted is judged as if it came by a request, so no token is made
- * that would be refused; but for one that has expired at once, for tests.
- */
-enum problem
-auth_mint(const struct auth *auth, struct scope *sc, const char *role,
-    const char *subject, unsigned life_s, const char *claims, struct buf *out)
-{
-	const struct auth_options *options = &auth->options;
-	const struct auth_key *secret;
-	struct json_object *payload = NULL;
-	struct auth_claims judged;
-	const char *reason, *text;
-	enum problem p;
-	struct buf b;
-
-	if (!auth_listed(options->roles, options->role_count, role))
-		return scope_fail(sc, PROBLEM_NOT_FOUND,
-		    "the role is not on the contract's list");
-	secret = auth_keys_find(&auth->keys, NULL, "HS256", &reason);
-	if (secret == NULL)
-		return scope_fail(sc, PROBLEM_UNAVAILABLE,
-		    "there is no secret to sign with: set jwt_secret_file");
-	p = make_payload(options, sc, role, subject, life_s, claims, &payload);
-	if (p != PROBLEM_NONE)
-		return p;
-	p = auth_claims_judge(options, sc, payload, clock_unix_s(), &judged);
-	if (p != PROBLEM_NONE && p != PROBLEM_TOKEN_EXPIRED)
-		return PROBLEM_BAD_REQUEST;
-	buf_init(&b, AUTH_TOKEN_MAX);
-	json_write(&b, payload);
-	text = b.failed ? NULL : sign(sc, secret, b.at);
-	buf_release(&b);
-	if (text == NULL || strlen(text) > AUTH_TOKEN_MAX)
-		return scope_fail(sc, PROBLEM_BAD_REQUEST,
-		    "the token would be too long");
-	buf_string(out, text);
-	return PROBLEM_NONE;
+	return &auth->issuers;
 }

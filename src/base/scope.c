@@ -48,6 +48,7 @@ scope_init(struct scope *sc, struct arena *arena)
 {
 	memset(sc, 0, sizeof(*sc));
 	sc->arena = arena;
+	sc->client = -1;
 }
 
 /* Bytes of a name that are told: all, or a cut before a whole character. */

@@ -69,6 +69,8 @@ struct scope {
 	char traceparent[SCOPE_TRACE_MAX + 1];	/* "" when there is none */
 	uint64_t deadline_ns;			/* clock_now_ns(), 0 = none */
 	unsigned steps_judged;			/* of the bound on judging */
+	int client;	/* descriptor that hangs up (POLLRDHUP) when nobody
+			 * waits for the answer any more; -1 = none */
 
 	struct issue issues[SCOPE_ISSUES_MAX];
 	unsigned issue_count;
@@ -87,8 +89,8 @@ struct scope {
 };
 
 /*
- * Makes a scope ready for a request: everything zero but the arena, which must
- * be empty (new or reset) and stays the caller's.
+ * Makes a scope ready for a request: everything zero but client, -1, and the
+ * arena, which must be empty (new or reset) and stays the caller's.
  */
 void scope_init(struct scope *sc, struct arena *arena);
 

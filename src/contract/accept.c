@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Request + caller -> input, the only maker of one.  The order is that of the
- * cheapest refusal first: role, media type of the reply, path, query, body.
- * Nothing of a request passes into the plan but texts that a schema judged,
- * each bound to a field of the contract.
+ * cheapest refusal first: role, media type of the reply, preferences, key of a
+ * repeat, tag, path, query, body.  Nothing of a request passes into the plan
+ * but what was judged; texts by a schema, each bound to a field of the
+ * contract.
  */
 #include "contract/internal.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/text.h"
 
@@ -24,7 +24,9 @@ struct accepting {
 	const struct intake *intake;
 	const struct request *rq;
 	struct plan *plan;
-	struct value *values;
+	struct value *values;		/* of the plan, or of the row */
+	size_t value_count;
+	const struct place *row;	/* of an array; NULL = none was sent */
 	struct buf *text;	/* for values as JSON; made when needed */
 	bool too_long;		/* once it did not hold one */
 };
@@ -41,7 +43,7 @@ place_of(const char *name)
 	return (struct place){ .name = name, .length = strlen(name) };
 }
 
-/* ---- who, and what is taken back ---- */
+/* ---- who ---- */
 
 static enum problem
 role_check(const struct operation *op, const struct caller *caller)
@@ -53,98 +55,6 @@ role_check(const struct operation *op, const struct caller *caller)
 			return PROBLEM_NONE;
 	return caller_is_anonymous(caller) ? PROBLEM_TOKEN_MISSING :
 					     PROBLEM_FORBIDDEN;
-}
-
-/* Is the trimmed text, of a length, this word whatever the case? */
-static bool
-is_word(const char *at, size_t length, const char *word)
-{
-	return strlen(word) == length && strncasecmp(at, word, length) == 0;
-}
-
-static void
-trim(const char **at, size_t *length)
-{
-	while (*length > 0 && strchr(" \t", (*at)[*length - 1]) != NULL)
-		(*length)--;
-	while (*length > 0 && strchr(" \t", **at) != NULL) {
-		(*at)++;
-		(*length)--;
-	}
-}
-
-/* Cuts the part before the next `end` off; false when nothing is left. */
-static bool
-part(const char **rest, size_t *left, char end, const char **ret_at,
-    size_t *ret_length)
-{
-	const char *stop;
-
-	if (*rest == NULL)
-		return false;
-	stop = memchr(*rest, end, *left);
-	*ret_at = *rest;
-	*ret_length = stop != NULL ? (size_t)(stop - *rest) : *left;
-	*rest = stop != NULL ? stop + 1 : NULL;
-	*left -= *ret_length + (stop != NULL);
-	trim(ret_at, ret_length);
-	return true;
-}
-
-/* Does a media range have a parameter q that is 0, 0.0, ...? */
-static bool
-is_refused(const char *rest, size_t left)
-{
-	const char *at;
-	size_t length;
-
-	while (part(&rest, &left, ';', &at, &length))
-		if (length >= 3 && strncasecmp(at, "q=0", 3) == 0 &&
-		    strspn(at + 3, ".0") >= length - 3)
-			return true;
-	return false;
-}
-
-/*
- * Does an Accept field take JSON (RFC 9110 section 12.5.1)?  The most exact
- * range decides.  Problem documents are JSON, so whoever asks for those gets
- * them and, on success, JSON as well.
- */
-static bool
-takes_json(const char *accept)
-{
-	static const char *const ranges[] = { "*/*", "application/*",
-		"application/json", "application/problem+json" };
-	enum { UNSAID, REFUSED, TAKEN } said[countof(ranges)] = { UNSAID };
-	const char *rest = accept, *range, *type;
-	size_t left = strlen(accept), length, type_length;
-
-	while (part(&rest, &left, ',', &range, &length)) {
-		const char *more = range;
-		size_t more_length = length;
-
-		(void)part(&more, &more_length, ';', &type, &type_length);
-		for (size_t i = 0; i < countof(ranges); i++)
-			if (is_word(type, type_length, ranges[i]))
-				said[i] = more != NULL &&
-				    is_refused(more, more_length) ? REFUSED :
-								    TAKEN;
-	}
-	if (said[3] == TAKEN)
-		return true;
-	for (size_t i = 3; i-- > 0;)
-		if (said[i] != UNSAID)
-			return said[i] == TAKEN;
-	return false;
-}
-
-static enum problem
-reply_check(const struct request *rq)
-{
-	if (rq->accept == NULL || *rq->accept == '\0' ||
-	    takes_json(rq->accept))
-		return PROBLEM_NONE;
-	return PROBLEM_NOT_ACCEPTABLE;
 }
 
 /* ---- texts ---- */
@@ -265,7 +175,8 @@ static bool
 value_add(struct accepting *a, const struct field *field,
     struct json_object *value)
 {
-	struct place place = place_of(field->name);
+	struct place place = { .up = a->row, .name = field->name,
+		.length = strlen(field->name) };
 	bool nul;
 	const char *text = value_text(a, field, value, &nul);
 
@@ -274,7 +185,7 @@ value_add(struct accepting *a, const struct field *field,
 		    "expected", "\"text without NUL\"" }, 1);
 		return false;
 	}
-	a->values[a->plan->value_count++] = (struct value){ field, text };
+	a->values[a->value_count++] = (struct value){ field, text };
 	return true;
 }
 
@@ -294,7 +205,7 @@ path_accept(struct accepting *a, const struct match *match)
 			&v.text))
 			valid = false;
 		else if (a->op->verb == VERB_CALL)
-			a->values[a->plan->value_count++] = v;
+			a->values[a->value_count++] = v;
 		else
 			a->plan->key = v;
 	}
@@ -326,7 +237,7 @@ parameter_accept(struct accepting *a, const struct parameter *p, bool *seen)
 	seen[v.field - op->arguments] = true;
 	if (!field_judge(a->sc, &place, v.field, p->value, &v.text))
 		return false;
-	a->values[a->plan->value_count++] = v;
+	a->values[a->value_count++] = v;
 	return true;
 }
 
@@ -336,7 +247,7 @@ query_accept(struct accepting *a)
 	const struct operation *op = a->op;
 	bool *seen, valid = true;
 
-	if (op->verb == VERB_LIST)
+	if (op->verb == VERB_LIST || op->verb == VERB_READ)
 		return list_read(a->sc, a->intake, a->rq, a->plan);
 	seen = arena_alloc(a->sc->arena, op->argument_count + 1);
 	for (size_t i = 0; i < a->rq->parameters; i++)
@@ -354,23 +265,6 @@ query_accept(struct accepting *a)
 }
 
 /* ---- body ---- */
-
-/* application/json, with charset=utf-8 at most (RFC 8259 has no other). */
-static bool
-is_json_type(const char *content_type)
-{
-	const char *rest = content_type, *at;
-	size_t left = strlen(content_type), length;
-
-	if (!part(&rest, &left, ';', &at, &length) ||
-	    !is_word(at, length, "application/json"))
-		return false;
-	while (part(&rest, &left, ';', &at, &length))
-		if (length > 0 && !is_word(at, length, "charset=utf-8") &&
-		    !is_word(at, length, "charset=\"utf-8\""))
-			return false;
-	return true;
-}
 
 static enum problem
 malformed(struct scope *sc, const struct json_fault *fault)
@@ -390,7 +284,7 @@ body_read(struct accepting *a, struct json_object **ret)
 	struct json_object *tree;
 
 	if (rq->content_type == NULL ? rq->body_length > 0 :
-		!is_json_type(rq->content_type))
+		!media_is_json(rq->content_type))
 		return PROBLEM_UNSUPPORTED_MEDIA_TYPE;
 	if (rq->body_length == 0 ||
 	    !json_read(rq->body, rq->body_length, &json_caps_wire, &tree,
@@ -464,6 +358,101 @@ body_refuse(struct accepting *a)
 	return PROBLEM_VALIDATION_FAILED;
 }
 
+/* ---- a body of rows ---- */
+
+/* How many rows there may be, as issues tell it. */
+static bool
+rows_fit(struct accepting *a, size_t count)
+{
+	bool few = count == 0;
+	struct issue_param params[] = {
+		{ few ? "minimum" : "maximum", few ? "1" : arena_format(
+		    a->sc->arena, "%u", a->op->batch_max) },
+		{ "inclusive", "true" },
+		{ "origin", "\"array\"" },
+	};
+
+	if (count >= 1 && count <= a->op->batch_max)
+		return true;
+	scope_issue(a->sc, NULL, few ? RULE_MIN_ITEMS : RULE_MAX_ITEMS, params,
+	    countof(params));
+	return false;
+}
+
+static bool
+row_accept(struct accepting *a, struct json_object *row,
+    struct draft_row *ret)
+{
+	if (!schema_judge(a->op->body, a->sc, a->row, row))
+		return false;
+	a->values = arena_alloc(a->sc->arena,
+	    (size_t)json_object_object_length(row) * sizeof(*a->values) + 1);
+	a->value_count = 0;
+	if (!members_accept(a, row))
+		return false;
+	*ret = (struct draft_row){ a->values, a->value_count };
+	return true;
+}
+
+/*
+ * What is merged into rows that are there is said by one statement for all of
+ * them: a member that only some name would be set to its default in the others.
+ */
+static bool
+same_members(struct accepting *a, const struct draft_row *first,
+    const struct draft_row *row)
+{
+	size_t i = 0;
+
+	if (first->value_count == row->value_count)
+		while (i < row->value_count &&
+		    first->values[i].field == row->values[i].field)
+			i++;
+	if (i == row->value_count && i == first->value_count)
+		return true;
+	scope_issue(a->sc, a->row, RULE_SYNTAX, &(struct issue_param){
+	    "expected", "\"a row of the same members as the first\"" }, 1);
+	return false;
+}
+
+/* All rows are judged, until there is no room for more issues. */
+static bool
+rows_accept(struct accepting *a, struct json_object *list)
+{
+	size_t count = json_object_array_length(list), i;
+	struct draft_row *rows;
+	bool valid = rows_fit(a, count);
+
+	if (!valid)
+		return false;
+	rows = arena_alloc(a->sc->arena, count * sizeof(*rows));
+	for (i = 0; i < count && !a->sc->issues_truncated; i++) {
+		struct place place = { .index = i };
+
+		a->row = &place;
+		valid &= row_accept(a, json_object_array_get_idx(list, i),
+		    &rows[i]);
+		if (valid && a->plan->merge)
+			valid = same_members(a, &rows[0], &rows[i]);
+	}
+	a->row = NULL;
+	a->value_count = 0;
+	a->plan->rows = rows;
+	a->plan->row_count = count;
+	a->plan->array = true;
+	a->plan->tag = false;
+	return valid;
+}
+
+static bool
+tree_accept(struct accepting *a, struct json_object *tree)
+{
+	if (a->op->batch_max > 0 && json_object_is_type(tree, json_type_array))
+		return rows_accept(a, tree);
+	return schema_judge(a->op->body, a->sc, NULL, tree) &&
+	    members_accept(a, tree);
+}
+
 static enum problem
 body_accept(struct accepting *a)
 {
@@ -474,8 +463,7 @@ body_accept(struct accepting *a)
 		return body_refuse(a);
 	if ((p = body_read(a, &tree)) != PROBLEM_NONE)
 		return p;
-	if (!schema_judge(a->op->body, a->sc, NULL, tree) ||
-	    !members_accept(a, tree))
+	if (!tree_accept(a, tree))
 		return PROBLEM_VALIDATION_FAILED;
 	if (a->too_long)
 		return scope_fail(a->sc, PROBLEM_INTERNAL,
@@ -495,7 +483,8 @@ values_max(const struct operation *op)
 enum problem
 contract_accept(const struct contract *contract, struct scope *sc,
     const struct match *match, const struct request *rq,
-    const struct caller *caller, const struct input **ret)
+    const struct caller *caller, const struct accept_options *options,
+    const struct input **ret)
 {
 	const struct operation *op = match->operation;
 	struct input *input = arena_alloc(sc->arena, sizeof(*input));
@@ -510,11 +499,14 @@ contract_accept(const struct contract *contract, struct scope *sc,
 	a.values = arena_alloc(sc->arena, values_max(op) * sizeof(*a.values));
 	a.plan->values = a.values;
 	if ((p = role_check(op, caller)) != PROBLEM_NONE ||
-	    (p = reply_check(rq)) != PROBLEM_NONE ||
+	    (p = media_choose(rq->accept, op->verb == VERB_LIST,
+	    &a.plan->media)) != PROBLEM_NONE ||
+	    (p = headers_accept(sc, rq, options, a.plan)) != PROBLEM_NONE ||
 	    (p = path_accept(&a, match)) != PROBLEM_NONE ||
 	    (p = query_accept(&a)) != PROBLEM_NONE ||
 	    (p = body_accept(&a)) != PROBLEM_NONE)
 		return p;
+	a.plan->value_count = a.value_count;
 	*ret = input;
 	return PROBLEM_NONE;
 }

@@ -26,6 +26,7 @@ enum {
 struct check {
 	struct lint lint;
 	const char *directory;
+	const char *anonymous;	/* of api.json, or NULL */
 };
 
 static bool
@@ -189,7 +190,67 @@ language_add(struct check *c, struct language *language,
 		issues_add(c, f, sc);
 }
 
-/* The operations of a resource say what they do. */
+static bool
+is_text(struct json_object *value, const char *text)
+{
+	return text != NULL && json_object_is_type(value, json_type_string) &&
+	    strcmp(json_object_get_string(value), text) == 0;
+}
+
+/* Is a text an item of the list that a member is? */
+static bool
+has_item(struct json_object *object, const char *member, const char *text)
+{
+	struct json_object *list = json_object_object_get(object, member);
+
+	if (!json_object_is_type(list, json_type_array))
+		return false;
+	for (size_t i = 0; i < json_object_array_length(list); i++)
+		if (is_text(json_object_array_get_idx(list, i), text))
+			return true;
+	return false;
+}
+
+static bool
+is_summed_up(const struct check *c, const char *name,
+    struct json_object *operation)
+{
+	(void)c;
+	(void)name;
+	return json_object_object_get_ex(operation, "summary", NULL);
+}
+
+/*
+ * A POST whose answer was lost: was it done?  Keys are of those who have a
+ * name, so it is of no use to ask for one where nobody needs a token.
+ */
+static bool
+is_repeatable(const struct check *c, const char *name,
+    struct json_object *operation)
+{
+	if (strcmp(name, "create") != 0 &&
+	    !is_text(json_object_object_get(operation, "method"), "POST"))
+		return true;
+	return json_object_object_get_ex(operation, "idempotency", NULL) ||
+	    has_item(operation, "roles", c->anonymous);
+}
+
+static const struct {
+	const char *id;
+	bool (*holds)(const struct check *c, const char *name,
+	    struct json_object *operation);
+	const char *what, *mend;
+} of_operations[] = {
+	{ "operation-summary", is_summed_up, "an operation without a summary",
+	    "add \"summary\", a sentence for whoever reads the documents" },
+	{ "operation-idempotency", is_repeatable, "a POST that cannot be "
+	    "repeated; who did not get the answer cannot know whether it was "
+	    "done",
+	    "add \"idempotency\": \"optional\", or \"required\" where a "
+	    "second time would cost" },
+};
+
+/* The operations of a resource say what they do, and may be repeated. */
 static void
 operations_check(struct check *c, const struct lint_file *f)
 {
@@ -200,18 +261,21 @@ operations_check(struct check *c, const struct lint_file *f)
 	    !json_object_is_type(all, json_type_object))
 		return;
 	json_object_object_foreach(all, name, operation) {
-		struct finding finding = { .id = "operation-summary",
-			.file = f->file, .line = 1, .column = 1,
-			.what = "an operation without a summary",
-			.mend = "add \"summary\", a sentence for whoever reads "
-			    "the documents" };
+		struct finding finding = { .file = f->file, .line = 1,
+			.column = 1 };
 
-		if (!json_object_is_type(operation, json_type_object) ||
-		    json_object_object_get_ex(operation, "summary", NULL))
+		if (!json_object_is_type(operation, json_type_object))
 			continue;
 		(void)json_place_of_name(f->places, all, name, &finding.line,
 		    &finding.column);
-		lint_add(&c->lint, &finding);
+		for (size_t i = 0; i < countof(of_operations); i++) {
+			if (of_operations[i].holds(c, name, operation))
+				continue;
+			finding.id = of_operations[i].id;
+			finding.what = of_operations[i].what;
+			finding.mend = of_operations[i].mend;
+			lint_add(&c->lint, &finding);
+		}
 	}
 }
 
@@ -226,8 +290,12 @@ files_add(struct check *c)
 	schemas = c->lint.file_count;
 	files_read(c, "resources", DEPTH_MAX);
 	resources = c->lint.file_count;
-	if (tree_read(c, "api.json", &api))
+	if (tree_read(c, "api.json", &api)) {
 		language_add(c, language, LANGUAGE_API, &api);
+		if (json_object_is_type(api.root, json_type_object))
+			c->anonymous = json_object_get_string(
+			    json_object_object_get(api.root, "anonymous"));
+	}
 	for (size_t i = 0; i < schemas; i++)
 		lint_schemas(&c->lint, &c->lint.files[i]);
 	for (size_t i = schemas; i < resources; i++) {

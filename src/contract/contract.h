@@ -28,6 +28,25 @@ struct contract *contract_load(const char *directory, struct buf *faults)
     MUST_CHECK;
 void contract_free(struct contract *contract);
 
+/*
+ * How often an operation may be called: `count` times in `period_s`, `burst`
+ * of them at once, by one subject (or address, when anonymous).  Operations of
+ * one class share the count.
+ */
+struct rate {
+	const char *name;	/* of the class: "default" */
+	unsigned number;	/* of the class: 0.. over the contract */
+	unsigned count, period_s, burst;
+};
+
+/* Who may call from a browser's page of another origin (Fetch, CORS). */
+struct cors {
+	const char *const *origins;	/* exact; "*" alone = any */
+	size_t origin_count;		/* 0 = none */
+	bool credentials;		/* never with "*" */
+	unsigned max_age_s;		/* of a preflight's answer */
+};
+
 /* What api.json says. */
 struct contract_about {
 	const char *title, *version;
@@ -37,6 +56,9 @@ struct contract_about {
 	const char *anonymous;		/* or NULL */
 	const char *const *server_roles;
 	size_t server_role_count;
+	struct cors cors;
+	const struct rate *rates;
+	size_t rate_count;		/* 0 = nothing is limited */
 };
 const struct contract_about *contract_about(const struct contract *contract);
 
@@ -60,6 +82,8 @@ struct field {
 	const char *name_sql;	/* quoted for SQL: "\"id\"" */
 	unsigned types;		/* type_bit; 0 = any */
 	const char *format;	/* or NULL */
+	unsigned item_types;	/* an array's items: as above */
+	const char *item_format;
 	bool read_only, write_only, create_only;
 	bool filterable, sortable;	/* by the list operation */
 	bool enumerated;		/* has an enum */
@@ -100,6 +124,30 @@ struct sort {
 	bool descending;
 };
 
+/* What an operation makes of a header field: Idempotency-Key, If-Match. */
+enum demand { DEMAND_NONE, DEMAND_OPTIONAL, DEMAND_REQUIRED };
+
+/*
+ * Rows of another resource that a list or read may tell beside its own, by
+ * `select=id,title,author(id,name)`: one (its key is in our column) or many
+ * (our key is in its column), never more than `limit` of them.
+ */
+struct related {
+	const char *name;		/* author */
+	const char *name_json;		/* "\"author\":" */
+	const struct resource *resource;
+	const struct field *ours;	/* column here: author_id, or the key */
+	const struct field *theirs;	/* column there: the key, or letter_id */
+	bool many;
+	unsigned limit;			/* many: rows at most */
+	const struct sort *order;	/* many */
+	size_t order_count;
+	const struct field *const *fields;	/* that may be told */
+	size_t field_count;
+	const struct related *related;		/* of those rows in turn */
+	size_t related_count;
+};
+
 struct operation {
 	unsigned number;		/* 0.. over the whole contract */
 	const char *name;		/* letters.list */
@@ -124,6 +172,22 @@ struct operation {
 	unsigned limit_default, limit_max;	/* VERB_LIST */
 	const struct sort *order;	/* VERB_LIST: default, key last */
 	size_t order_count;
+	const struct related *related;	/* VERB_LIST, VERB_READ */
+	size_t related_count;
+	const struct field *const *search;	/* VERB_LIST: text search */
+	size_t search_count;
+	const struct field *paths;	/* VERB_LIST: filters of members of json
+					 * columns: "recipient->>name" */
+	size_t path_count;
+	bool total;		/* VERB_LIST: Prefer: count= is heard */
+	enum demand idempotency;	/* writes: Idempotency-Key */
+	enum demand match;		/* VERB_UPDATE, _DELETE: If-Match */
+	unsigned batch_max;	/* VERB_CREATE: rows of an array; 0 = none */
+	const struct field *const *upsert;	/* VERB_CREATE: the unique */
+	size_t upsert_count;			/* columns; 0 = none */
+	bool replica;		/* may read from a replica, a little late */
+	const char *cache;	/* Cache-Control; NULL = no-store */
+	const struct rate *rate;	/* NULL = not limited */
 };
 
 /* All operations, in the order of files and members. */
@@ -141,11 +205,22 @@ struct match {
 };
 
 /*
- * Finds the operation of a request.  Literal segments go before parameters.
+ * Finds the operation of a request.  Literal segments go before parameters;
+ * HEAD meets the operation of GET.
  * PROBLEM_NOT_FOUND; PROBLEM_METHOD_NOT_ALLOWED with the scope's `allow` set.
  */
 enum problem contract_route(const struct contract *contract, struct scope *sc,
     const struct request *rq, struct match *ret) MUST_CHECK;
+
+/*
+ * Which methods the path of a request takes, for OPTIONS: sets the scope's
+ * `allow`.  PROBLEM_NOT_FOUND when no operation has the path.
+ */
+enum problem contract_allow(const struct contract *contract, struct scope *sc,
+    const struct request *rq) MUST_CHECK;
+
+/* Does an Accept field (or NULL) name application/problem+json? */
+bool contract_takes_problem(const char *accept);
 
 /*
  * What an operation is to do, judged.  Opaque: only contract_accept() makes
@@ -153,18 +228,30 @@ enum problem contract_route(const struct contract *contract, struct scope *sc,
  */
 struct input;
 
+/* What a server allows beyond its contract. */
+struct accept_options {
+	bool rollback;		/* Prefer: tx=rollback is heard */
+};
+
 /*
  * Judges a request: may the caller's role do this (PROBLEM_TOKEN_MISSING for
  * an anonymous caller, else PROBLEM_FORBIDDEN), is the reply's media type
- * accepted (PROBLEM_NOT_ACCEPTABLE), is the body's right
+ * accepted (PROBLEM_NOT_ACCEPTABLE), are preferences to be handled strictly
+ * heard (PROBLEM_INVALID_PREFERENCE), are the key of the repeat and the tag of
+ * the row there and well-formed (PROBLEM_IDEMPOTENCY_KEY_MISSING,
+ * _KEY_INVALID, PROBLEM_PRECONDITION_REQUIRED, PROBLEM_BAD_REQUEST), is the
+ * body's right
  * (PROBLEM_UNSUPPORTED_MEDIA_TYPE), is it JSON (PROBLEM_MALFORMED_JSON with
  * the place), do path, query and body satisfy the schemas
  * (PROBLEM_VALIDATION_FAILED, PROBLEM_INVALID_QUERY, PROBLEM_INVALID_CURSOR,
  * all with issues).  A body where none is taken: PROBLEM_VALIDATION_FAILED.
+ * Of an array each row is judged, and an issue's path begins with its index.
+ * `options` NULL: nothing is allowed.
  */
 enum problem contract_accept(const struct contract *contract,
     struct scope *sc, const struct match *match, const struct request *rq,
-    const struct caller *caller, const struct input **ret) MUST_CHECK;
+    const struct caller *caller, const struct accept_options *options,
+    const struct input **ret) MUST_CHECK;
 
 /* A judged value for a column or argument; text NULL is SQL's NULL. */
 struct value {
@@ -187,14 +274,70 @@ struct term {
 	size_t value_count;		/* 0 for COMPARE_IS_* */
 };
 
+/*
+ * Conditions joined: the leaves are terms.  At most LIST_DEPTH_MAX deep and
+ * LIST_TERMS_MAX terms in all.
+ */
+struct clause {
+	enum { CLAUSE_TERM, CLAUSE_AND, CLAUSE_OR } kind;
+	bool negated;
+	struct term term;			/* CLAUSE_TERM */
+	const struct clause *parts;		/* else */
+	size_t part_count;
+};
+
+/* Related rows that were asked for. */
+struct embed {
+	const struct related *related;
+	const struct field *const *select;
+	size_t select_count;
+	const struct embed *embeds;		/* within them */
+	size_t embed_count;
+};
+
+/* One row to be made: its columns' values.  Rows may name other columns. */
+struct draft_row {
+	const struct value *values;
+	size_t value_count;
+};
+
+/*
+ * A write that is done once however often it is sent: the key, and what it
+ * must come with.  In the store the subject and role go with it.
+ */
+struct once {
+	const char *key;		/* unquoted */
+	const char *fingerprint;	/* hex SHA-256: method, target, body */
+};
+
+/* The form of a reply's body. */
+enum media { MEDIA_JSON, MEDIA_NDJSON, MEDIA_CSV };
+
 /* What store/ reads of an input.  Pointers live as long as the scope. */
 struct plan {
 	const struct operation *operation;
 	struct value key;		/* VERB_READ, _UPDATE, _DELETE */
 	const struct value *values;	/* columns, or arguments of a call */
 	size_t value_count;
-	const struct term *terms;	/* VERB_LIST */
+	const struct draft_row *rows;	/* VERB_CREATE of an array */
+	size_t row_count;		/* 0 = one, in values */
+	bool array;			/* an array was sent: one is told */
+	const struct once *once;	/* NULL = no key */
+	const char *const *match;	/* If-Match: tags, unquoted; one of */
+	size_t match_count;		/* 0 = not asked, or any row does */
+	bool tag;			/* one row: tell its tag */
+	bool minimal;			/* Prefer: return=minimal was heard */
+	bool merge, ignore;		/* Prefer: resolution= was heard */
+	bool rollback;			/* Prefer: tx=rollback was heard */
+	const struct term *terms;	/* VERB_LIST: all of them, and */
 	size_t term_count;
+	const struct clause *clauses;	/* all of these */
+	size_t clause_count;
+	const char *search;		/* words, or NULL */
+	bool total, estimate;		/* Prefer: count= was heard */
+	enum media media;		/* VERB_LIST: how rows are written */
+	const struct embed *embeds;
+	size_t embed_count;
 	const struct sort *order;	/* with the key as the last */
 	size_t order_count;
 	const struct field *const *select;	/* what is returned */

@@ -30,6 +30,18 @@ describe_words(struct buf *out, const char *intro, const char *const *words,
 }
 
 static void
+describe_names(struct buf *out, const char *intro,
+    const struct field *const *fields, size_t count)
+{
+	if (count == 0)
+		return;
+	buf_string(out, intro);
+	for (size_t i = 0; i < count; i++)
+		buf_format(out, " %s", fields[i]->name);
+	buf_char(out, '\n');
+}
+
+static void
 describe_types(struct buf *out, const struct field *f)
 {
 	const char *before = " ";
@@ -120,12 +132,18 @@ describe_list(struct buf *out, const struct operation *op)
 			buf_format(out, " %s", r->fields[i].name);
 			before = "";
 		}
+	for (size_t i = 0; i < op->path_count; i++) {
+		buf_format(out, "%s %s", before, op->paths[i].name);
+		before = "";
+	}
 	buf_string(out, *before == '\0' ? "\n    order" : "    order");
 	for (size_t i = 0; i < op->order_count; i++)
 		buf_format(out, " %s.%s", op->order[i].field->name,
 		    op->order[i].descending ? "desc" : "asc");
 	buf_format(out, "\n    limit %u max %u\n", op->limit_default,
 	    op->limit_max);
+	describe_names(out, "    search", op->search, op->search_count);
+	buf_string(out, op->total ? "    count\n" : "");
 }
 
 static void
@@ -146,6 +164,50 @@ describe_returns(struct buf *out, const struct operation *op,
 	buf_string(out, in->returned_count == 0 ? " any\n" : "\n");
 }
 
+/* Relations, and those of their rows, which are as deep as they nest. */
+static void
+describe_related(struct buf *out, const struct related *list, size_t count,
+    int depth)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct related *r = &list[i];
+
+		buf_format(out, "%*srelated %s: %s.%s = %s", 2 * depth, "",
+		    r->name, r->resource->name, r->theirs->name,
+		    r->ours->name);
+		if (r->many)
+			buf_format(out, ", at most %u", r->limit);
+		for (size_t j = 0; r->many && j < r->order_count; j++)
+			buf_format(out, " %s.%s", r->order[j].field->name,
+			    r->order[j].descending ? "desc" : "asc");
+		describe_names(out, ":", r->fields, r->field_count);
+		describe_related(out, r->related, r->related_count, depth + 1);
+	}
+}
+
+static const char *const demand_names[] = {
+	[DEMAND_OPTIONAL] = "optional", [DEMAND_REQUIRED] = "required",
+};
+
+/* What is said beside what it does. */
+static void
+describe_demands(struct buf *out, const struct operation *op)
+{
+	if (op->idempotency != DEMAND_NONE)
+		buf_format(out, "    idempotency %s\n",
+		    demand_names[op->idempotency]);
+	if (op->match != DEMAND_NONE)
+		buf_format(out, "    match %s\n", demand_names[op->match]);
+	if (op->batch_max > 0)
+		buf_format(out, "    batch %u\n", op->batch_max);
+	describe_names(out, "    upsert", op->upsert, op->upsert_count);
+	if (op->cache != NULL)
+		buf_format(out, "    cache %s\n", op->cache);
+	if (op->rate != NULL)
+		buf_format(out, "    rate %s\n", op->rate->name);
+	buf_string(out, op->replica ? "    replica\n" : "");
+}
+
 static void
 describe_operation(struct buf *out, const struct contract *c, size_t number)
 {
@@ -161,6 +223,8 @@ describe_operation(struct buf *out, const struct contract *c, size_t number)
 	describe_body(out, op);
 	describe_arguments(out, op, in);
 	describe_returns(out, op, in);
+	describe_related(out, op->related, op->related_count, 2);
+	describe_demands(out, op);
 	describe_declared(out, "    error", op->errors, op->error_count);
 }
 
@@ -202,6 +266,21 @@ describe_node(struct buf *out, const struct node *node, int depth)
 	}
 }
 
+/* Pages of other origins, and how often anybody may call. */
+static void
+describe_callers(struct buf *out, const struct contract_about *a)
+{
+	describe_words(out, "origins", a->cors.origins, a->cors.origin_count);
+	if (a->cors.origin_count > 0)
+		buf_format(out, "  %smax age %u s\n",
+		    a->cors.credentials ? "credentials, " : "",
+		    a->cors.max_age_s);
+	for (size_t i = 0; i < a->rate_count; i++)
+		buf_format(out, "rate %u %s: %u per %u s, %u at once\n",
+		    a->rates[i].number, a->rates[i].name, a->rates[i].count,
+		    a->rates[i].period_s, a->rates[i].burst);
+}
+
 void
 contract_describe(const struct contract *contract, struct buf *out)
 {
@@ -214,6 +293,7 @@ contract_describe(const struct contract *contract, struct buf *out)
 		buf_format(out, "anonymous %s\n", a->anonymous);
 	describe_words(out, "server roles", a->server_roles,
 	    a->server_role_count);
+	describe_callers(out, a);
 	for (size_t i = 0; i < contract->resource_count; i++)
 		describe_resource(out, contract, &contract->resources[i]);
 	buf_string(out, "\nroutes\n");

@@ -23,10 +23,23 @@ enum {
 	CONTRACT_LIMIT_MAX = 100,
 	CONTRACT_LIMIT_HIGHEST = 1000,	/* that a contract may say */
 	CONTRACT_NAME_MAX = 63,		/* bytes of a name in Postgres */
+	BATCH_HIGHEST = 1000,		/* rows of an array */
+	STATEMENT_PARAMS_MAX = 65535,	/* of Postgres */
+	TAGS_MAX = 32,			/* of an If-Match */
+	KEY_MAX = 255,			/* bytes of an Idempotency-Key */
 	LIST_TERMS_MAX = 32,		/* filters of a request */
+	LIST_DEPTH_MAX = 5,		/* of brackets, or=() counts as one */
 	LIST_IN_MAX = 100,		/* values of in.() */
 	LIST_LIKE_MAX = 256,		/* bytes of a like pattern */
+	LIST_SEARCH_MAX = 256,		/* bytes of search= */
 	LIST_ORDER_MAX = 4,		/* fields of an order, the key aside */
+	SEARCH_MAX = 8,			/* columns that it looks at */
+	PATH_DEPTH_MAX = 4,		/* steps of a filter into json */
+	RELATED_DEFAULT = 20,		/* rows of a relation to many */
+	RELATED_HIGHEST = 100,		/* that a contract may say */
+	EMBED_DEPTH_MAX = 3,		/* relations of relations */
+	EMBED_MAX = 8,			/* relations of a request */
+	EMBED_ROWS_MAX = 10000,		/* rows that they could give in all */
 	CURSOR_TEXT_MAX = 255,		/* characters of a sort field */
 	CURSOR_VALUE_MAX = 4 * CURSOR_TEXT_MAX,	/* and its bytes */
 	CURSOR_MAX = 6144,		/* characters of a cursor */
@@ -112,10 +125,11 @@ struct loader {
 	const char *directory;
 	bool roles_known;		/* api.json could be read */
 	struct buf faults;		/* lines, unsorted */
+	struct relation_note *relations;	/* to be made at the end */
 };
 
 /* Kinds of members, and the tables that objects are held against. */
-enum kind { KIND_TEXT, KIND_NUMBER, KIND_OBJECT, KIND_TEXTS };
+enum kind { KIND_TEXT, KIND_NUMBER, KIND_FLAG, KIND_OBJECT, KIND_TEXTS };
 struct member {
 	const char *name;
 	enum kind kind;
@@ -169,6 +183,7 @@ void members_check(struct loader *ld, const struct at *at,
 const char *member_text(struct loader *ld, const struct at *at,
     const char *name);
 bool member_number(const struct at *at, const char *name, int64_t *ret);
+bool member_flag(const struct at *at, const char *name);
 bool member_object(const struct at *at, const char *name, const char *what,
     struct at *ret);
 const char *const *member_texts(struct loader *ld, const struct at *at,
@@ -177,7 +192,13 @@ const char *const *member_texts(struct loader *ld, const struct at *at,
 /* Room for one more element after `count`, in the contract's arena. */
 void *grown(struct loader *ld, void *array, size_t count, size_t size);
 
-/* ---- loading: resource.c, operation.c ---- */
+/* ---- loading: api.c ---- */
+
+/* Reads "cors" and "rates" of api.json. */
+void cors_load(struct loader *ld, const struct at *api);
+void rates_load(struct loader *ld, const struct at *api);
+
+/* ---- loading: resource.c, operation.c, demand.c ---- */
 
 /* A resource while it is read: its fields can still change. */
 struct draft {
@@ -196,6 +217,30 @@ void resource_load(struct loader *ld, const char *file);
 /* Reads one member of "operations", the object at `all`. */
 void operation_load(struct loader *ld, struct draft *draft,
     const struct at *all, const char *name);
+
+/*
+ * Reads what an operation says of repeats, races, many rows at once, caches
+ * and rates; its verb and method are known.
+ */
+void demands_load(struct loader *ld, const struct at *at,
+    const struct draft *draft, struct operation *op);
+
+/*
+ * Reads what an operation says of reading: "search", "count", "replica"; notes
+ * "related", which relations_make() makes when all resources are there.  The
+ * operation is the next one to be added.
+ */
+void reads_load(struct loader *ld, const struct at *at,
+    const struct draft *draft, struct operation *op);
+void relations_make(struct loader *ld);
+
+/*
+ * Reads an item of "filter" that looks into a json column.  false when it is
+ * none of those.
+ */
+bool path_load(struct loader *ld, const struct at *at,
+    const struct draft *draft, struct operation *op, size_t index,
+    const char *name);
 
 /*
  * Reads "errors" or "constraints".  Constraints have a path and a default for
@@ -266,7 +311,19 @@ bool course_clash(const struct course *a, const struct course *b);
 /* Makes the trie of all operations. */
 void routes_build(struct contract *contract);
 
-/* ---- judging: accept.c, list.c, cursor.c ---- */
+/* ---- negotiate.c ---- */
+
+/*
+ * The form of a reply's body that an Accept field (or NULL) wants: JSON, and
+ * for lists the others as well.  PROBLEM_NOT_ACCEPTABLE when it takes none.
+ */
+enum problem media_choose(const char *accept, bool list, enum media *ret)
+    MUST_CHECK;
+
+/* application/json, with charset=utf-8 at most (RFC 8259 has no other)? */
+bool media_is_json(const char *content_type);
+
+/* ---- judging: accept.c, headers.c, list.c, cursor.c ---- */
 
 /*
  * Judges a text by a field's schema.  On success *ret is the text as Postgres
@@ -282,7 +339,14 @@ struct place place_of(const char *name);
 size_t order_finish(struct sort *order, size_t count,
     const struct field *key);
 
-/* Reads a list's query string into the plan. */
+/*
+ * Reads Prefer, If-Match and Idempotency-Key into the plan, as the operation
+ * hears them.
+ */
+enum problem headers_accept(struct scope *sc, const struct request *rq,
+    const struct accept_options *options, struct plan *plan) MUST_CHECK;
+
+/* Reads the query string of a list, or of a single row, into the plan. */
 enum problem list_read(struct scope *sc, const struct intake *intake,
     const struct request *rq, struct plan *plan) MUST_CHECK;
 

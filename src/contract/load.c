@@ -23,6 +23,8 @@ static const struct member api_members[] = {
 	{ "anonymous", KIND_TEXT, false },
 	{ "server_roles", KIND_TEXTS, false },
 	{ "limit", KIND_OBJECT, false },
+	{ "cors", KIND_OBJECT, false },
+	{ "rates", KIND_OBJECT, false },
 };
 
 static const struct member limit_members[] = {
@@ -147,6 +149,8 @@ api_load(struct loader *ld)
 	base_load(ld, &at);
 	roles_load(ld, &at);
 	limit_load(ld, &at, &c->limit_default, &c->limit_max);
+	cors_load(ld, &at);
+	rates_load(ld, &at);
 }
 
 static int
@@ -228,6 +232,7 @@ contract_load(const char *directory, struct buf *faults)
 	if (has_api(&ld)) {
 		api_load(&ld);
 		resources_load(&ld);
+		relations_make(&ld);
 	}
 	if (ld.faults.length > 0) {
 		faults_sorted(&ld, faults);

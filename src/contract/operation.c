@@ -18,29 +18,42 @@ struct making {
 	struct intake intake;
 };
 
-static const struct member list_members[] = {
-	{ "roles", KIND_TEXTS, true },
-	{ "summary", KIND_TEXT, false },
-	{ "filter", KIND_TEXTS, false },
-	{ "sort", KIND_TEXTS, false },
-	{ "order", KIND_TEXT, false },
-	{ "limit", KIND_OBJECT, false },
+#define OF(verb) (1u << VERB_##verb)
+enum {
+	OF_GETS = OF(LIST) | OF(READ),
+	OF_WRITES = OF(CREATE) | OF(UPDATE) | OF(DELETE),
+	OF_ALL = OF_GETS | OF_WRITES | OF(CALL),
 };
 
-/* The first two are those of read, create, update and delete, too. */
-enum { PLAIN_MEMBERS = 2 };
-
-static const struct member call_members[] = {
-	{ "method", KIND_TEXT, true },
-	{ "path", KIND_TEXT, true },
-	{ "roles", KIND_TEXTS, true },
-	{ "call", KIND_TEXT, true },
-	{ "summary", KIND_TEXT, false },
-	{ "body", KIND_TEXT, false },
-	{ "query", KIND_TEXT, false },
-	{ "returns", KIND_TEXT, false },
-	{ "status", KIND_NUMBER, false },
-	{ "errors", KIND_OBJECT, false },
+/* What an operation may say, and of which verb. */
+static const struct said {
+	struct member member;
+	unsigned verbs;
+} members[] = {
+	{ { "roles", KIND_TEXTS, true }, OF_ALL },
+	{ { "summary", KIND_TEXT, false }, OF_ALL },
+	{ { "filter", KIND_TEXTS, false }, OF(LIST) },
+	{ { "sort", KIND_TEXTS, false }, OF(LIST) },
+	{ { "order", KIND_TEXT, false }, OF(LIST) },
+	{ { "limit", KIND_OBJECT, false }, OF(LIST) },
+	{ { "search", KIND_TEXTS, false }, OF(LIST) },
+	{ { "count", KIND_FLAG, false }, OF(LIST) },
+	{ { "related", KIND_OBJECT, false }, OF_GETS },
+	{ { "batch", KIND_NUMBER, false }, OF(CREATE) },
+	{ { "upsert", KIND_TEXTS, false }, OF(CREATE) },
+	{ { "match", KIND_TEXT, false }, OF(UPDATE) | OF(DELETE) },
+	{ { "method", KIND_TEXT, true }, OF(CALL) },
+	{ { "path", KIND_TEXT, true }, OF(CALL) },
+	{ { "call", KIND_TEXT, true }, OF(CALL) },
+	{ { "body", KIND_TEXT, false }, OF(CALL) },
+	{ { "query", KIND_TEXT, false }, OF(CALL) },
+	{ { "returns", KIND_TEXT, false }, OF(CALL) },
+	{ { "status", KIND_NUMBER, false }, OF(CALL) },
+	{ { "errors", KIND_OBJECT, false }, OF(CALL) },
+	{ { "idempotency", KIND_TEXT, false }, OF_WRITES | OF(CALL) },
+	{ { "replica", KIND_FLAG, false }, OF_GETS | OF(CALL) },
+	{ { "cache", KIND_TEXT, false }, OF_GETS | OF(CALL) },
+	{ { "rate", KIND_TEXT, false }, OF_ALL },
 };
 
 static const struct standard {
@@ -56,6 +69,53 @@ static const struct standard {
 	{ "update", VERB_UPDATE, METHOD_PATCH, true, 200 },
 	{ "delete", VERB_DELETE, METHOD_DELETE, true, 200 },
 };
+
+/* "update and delete": the verbs in words. */
+static const char *
+verb_words(struct making *m, unsigned verbs)
+{
+	const char *text = "";
+
+	for (size_t i = 0; i < countof(standards); i++) {
+		unsigned bit = 1u << standards[i].verb;
+
+		if ((verbs & bit) == 0)
+			continue;
+		verbs &= ~bit;
+		text = arena_format(m->ld->scratch, "%s%s%s", text,
+		    *text == '\0' ? "" : verbs == 0 ? " and " : ", ",
+		    standards[i].name);
+	}
+	if (verbs != 0)
+		text = arena_format(m->ld->scratch, "%s%s", text,
+		    *text == '\0' ? "calls" : " and calls");
+	return text;
+}
+
+/* A member of another verb is told which that is. */
+static void
+said_check(struct making *m)
+{
+	struct member own[countof(members)];
+	enum verb verb = m->operation.verb;
+	size_t count = 0;
+
+	for (size_t i = 0; i < countof(members); i++) {
+		const struct said *s = &members[i];
+		bool fits = (s->verbs & 1u << verb) != 0;
+
+		if (!fits && !json_object_object_get_ex(m->at.object,
+			s->member.name, NULL))
+			continue;
+		own[count] = s->member;
+		own[count++].required &= fits;
+		if (!fits)
+			fault_name(m->ld, &m->at, s->member.name, "\"%s\" "
+			    "goes with %s, not with %s", s->member.name,
+			    verb_words(m, s->verbs), verb_words(m, 1u << verb));
+	}
+	members_check(m->ld, &m->at, own, count);
+}
 
 static void
 roles_load(struct making *m)
@@ -85,7 +145,8 @@ roles_load(struct making *m)
 
 /* ---- list ---- */
 
-static const char *const reserved[] = { "select", "order", "limit", "after" };
+static const char *const reserved[] = { "select", "order", "limit", "after",
+	"search", "and", "or" };
 
 /* The field that an item of "filter" or "sort" names; NULL = reported. */
 static struct field *
@@ -122,8 +183,12 @@ filters_load(struct making *m)
 	    &count);
 
 	for (size_t i = 0; i < count; i++) {
-		struct field *f = field_named(m, "filter", i, names[i]);
+		struct field *f;
 
+		if (path_load(m->ld, &m->at, m->draft, &m->operation, i,
+			names[i]))
+			continue;
+		f = field_named(m, "filter", i, names[i]);
 		for (size_t j = 0; j < countof(reserved); j++)
 			if (strcmp(reserved[j], names[i]) == 0)
 				fault_item(m->ld, &m->at, "filter", i, "\"%s\" "
@@ -259,9 +324,8 @@ standard_load(struct making *m, const struct standard *s)
 	struct draft *d = m->draft;
 	const struct resource *r = d->resource;
 
-	members_check(m->ld, &m->at, list_members, s->verb == VERB_LIST ?
-	    countof(list_members) : PLAIN_MEMBERS);
 	op->verb = s->verb;
+	said_check(m);
 	op->method = s->method;
 	op->status = s->status;
 	if (!json_object_object_get_ex(d->at.object, "table", NULL))
@@ -494,8 +558,8 @@ call_load(struct making *m)
 	struct operation *op = &m->operation;
 	const struct schema *query = NULL;
 
-	members_check(m->ld, &m->at, call_members, countof(call_members));
 	op->verb = VERB_CALL;
+	said_check(m);
 	op->method = METHOD_OTHER;
 	method_load(m);
 	status_load(m);
@@ -614,6 +678,8 @@ operation_load(struct loader *ld, struct draft *draft, const struct at *all,
 	} else {
 		call_load(&m);
 	}
+	demands_load(ld, &m.at, draft, &m.operation);
+	reads_load(ld, &m.at, draft, &m.operation);
 	clash_check(&m);
 	operation_add(&m);
 }

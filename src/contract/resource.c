@@ -92,6 +92,8 @@ field_of(struct loader *ld, const struct schema_property *p)
 
 	f.types = p->types;
 	f.format = p->format;
+	f.item_types = p->item_types;
+	f.item_format = p->item_format;
 	f.read_only = p->read_only;
 	f.write_only = p->write_only;
 	f.create_only = p->create_only;
@@ -211,7 +213,7 @@ name_load(struct loader *ld, const struct at *at, struct resource *r)
 }
 
 static void
-path_load(struct loader *ld, const struct at *at, struct resource *r)
+own_path_load(struct loader *ld, const struct at *at, struct resource *r)
 {
 	struct contract *c = ld->contract;
 	struct course course;
@@ -329,7 +331,7 @@ resource_load(struct loader *ld, const char *file)
 		return;
 	members_check(ld, &d.at, resource_members, countof(resource_members));
 	name_load(ld, &d.at, d.resource);
-	path_load(ld, &d.at, d.resource);
+	own_path_load(ld, &d.at, d.resource);
 	c->resource_count++;
 	d.resource->table = relation_load(ld, &d.at, "table", "app.letters");
 	schema_load(ld, &d);

@@ -174,9 +174,13 @@ routes_build(struct contract *contract)
 	}
 }
 
-/* One search: what is looked for, and which methods were met instead. */
+/*
+ * One search: what is looked for, and which methods were met instead.  HEAD
+ * looks for what GET does (RFC 9110 section 9.3.2).
+ */
 struct search {
 	const struct request *rq;
+	enum method method;
 	bool met[METHOD_COUNT];
 	bool any;
 };
@@ -192,7 +196,7 @@ descend(const struct node *node, struct search *s, size_t depth)
 		for (size_t i = 0; i < METHOD_COUNT; i++)
 			if (node->by_method[i] != NULL)
 				s->any = s->met[i] = true;
-		return node->by_method[s->rq->method];
+		return node->by_method[s->method];
 	}
 	at = child_place(node, s->rq->segment[depth], &found);
 	if (found)
@@ -202,13 +206,24 @@ descend(const struct node *node, struct search *s, size_t depth)
 	return op;
 }
 
+static struct search
+search_for(const struct request *rq)
+{
+	return (struct search){ .rq = rq, .method = rq->method == METHOD_HEAD ?
+	    METHOD_GET : rq->method };
+}
+
 /* The methods that would have been taken, in the order of the alphabet. */
 static const char *
-allow_of(struct arena *arena, const struct search *s)
+allow_of(struct arena *arena, struct search *s)
 {
 	static const enum method sorted[] = { METHOD_DELETE, METHOD_GET,
-		METHOD_PATCH, METHOD_POST, METHOD_PUT };
+		METHOD_HEAD, METHOD_OPTIONS, METHOD_PATCH, METHOD_POST,
+		METHOD_PUT };
 	const char *allow = "";
+
+	s->met[METHOD_HEAD] = s->met[METHOD_GET];
+	s->met[METHOD_OPTIONS] = true;
 
 	for (size_t i = 0; i < countof(sorted); i++)
 		if (s->met[sorted[i]])
@@ -222,7 +237,7 @@ enum problem
 contract_route(const struct contract *contract, struct scope *sc,
     const struct request *rq, struct match *ret)
 {
-	struct search search = { .rq = rq };
+	struct search search = search_for(rq);
 	const struct operation *op = descend(contract->routes, &search, 0);
 	const struct intake *in;
 
@@ -239,5 +254,18 @@ contract_route(const struct contract *contract, struct scope *sc,
 		ret->value[i] = rq->segment[contract->base.count +
 		    in->path[i].segment];
 	}
+	return PROBLEM_NONE;
+}
+
+enum problem
+contract_allow(const struct contract *contract, struct scope *sc,
+    const struct request *rq)
+{
+	struct search search = search_for(rq);
+
+	(void)descend(contract->routes, &search, 0);
+	if (!search.any)
+		return PROBLEM_NOT_FOUND;
+	sc->allow = allow_of(sc->arena, &search);
 	return PROBLEM_NONE;
 }

@@ -152,11 +152,12 @@ schema_property(const struct schema *schema, size_t number,
     struct schema_property *ret)
 {
 	const struct property *property;
-	const struct schema *source;
+	const struct schema *source, *items;
 
 	if (number >= schema->property_count)
 		return false;
 	property = &schema->properties[number];
+	items = schema_items(property->schema);
 	for (source = property->schema; source->reference != NULL;)
 		source = source->reference;
 	*ret = (struct schema_property){
@@ -166,6 +167,8 @@ schema_property(const struct schema *schema, size_t number,
 		.source = source->source,
 		.types = property->schema->known_types,
 		.format = property->schema->known_format,
+		.item_types = items == NULL ? 0 : items->known_types,
+		.item_format = items == NULL ? NULL : items->known_format,
 		.read_only = property->read_only,
 		.write_only = property->write_only,
 		.create_only = property->create_only,
@@ -179,6 +182,14 @@ unsigned
 schema_types(const struct schema *schema)
 {
 	return schema->known_types;
+}
+
+const struct schema *
+schema_target(const struct schema *schema)
+{
+	while (schema->reference != NULL)
+		schema = schema->reference;
+	return schema;
 }
 
 const struct schema *

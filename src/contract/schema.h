@@ -92,12 +92,17 @@ struct schema_property {
 	struct json_object *source;	/* the subschema, $ref resolved */
 	unsigned types;
 	const char *format;
+	unsigned item_types;		/* of an array's items */
+	const char *item_format;
 	bool read_only, write_only, create_only;
 	bool required;
 	const struct schema *schema;	/* compiled */
 };
 bool schema_property(const struct schema *schema, size_t number,
     struct schema_property *ret);
+
+/* The schema that a chain of $ref ends at; itself when it is none. */
+const struct schema *schema_target(const struct schema *schema);
 
 /*
  * The schema of an array schema's `items` (a $ref followed), for load.c to

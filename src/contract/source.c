@@ -242,6 +242,7 @@ static const struct {
 } kinds[] = {
 	[KIND_TEXT] = { json_type_string, "a string" },
 	[KIND_NUMBER] = { json_type_int, "an integer" },
+	[KIND_FLAG] = { json_type_boolean, "true or false" },
 	[KIND_OBJECT] = { json_type_object, "an object" },
 	[KIND_TEXTS] = { json_type_array, "a list of strings" },
 };
@@ -341,6 +342,15 @@ member_number(const struct at *at, const char *name, int64_t *ret)
 		return false;
 	*ret = json_object_get_int64(value);
 	return true;
+}
+
+bool
+member_flag(const struct at *at, const char *name)
+{
+	struct json_object *value = json_object_object_get(at->object, name);
+
+	return json_object_is_type(value, json_type_boolean) &&
+	    json_object_get_boolean(value);
 }
 
 bool

@@ -292,6 +292,7 @@ fcgi_converse(struct desk *d, int fd, enum problem verdict, bool may_keep)
 	if (FCGX_Accept_r(&fr) != 0)
 		return FATE_CLOSED;
 	scope_init(&d->scope, d->scope.arena);
+	d->scope.client = fd;
 	if (fr.role == FCGI_RESPONDER)
 		keep = converse(d, &fr, verdict, may_keep, began_ns);
 	FCGX_Free(&fr, 0);

@@ -95,6 +95,7 @@ struct front {
 	pthread_mutex_t queue_lock;
 	struct waiter *queue;
 	unsigned queue_head;
+	uint64_t short_ns;	/* the queue was short; the usher's */
 
 	pthread_mutex_t wake_lock;
 	pthread_cond_t wake;
@@ -343,6 +344,31 @@ queue_take(struct front *front, unsigned least_ms)
 }
 
 /*
+ * How long one may wait now.  A burst is let in whole; a queue whose oldest has
+ * been older than half the target for twice the target is a standing one, which
+ * waiting makes no shorter (Nichols and Jacobson, Controlling Queue Delay,
+ * 2012).  Half, since shedding keeps the oldest just below the target.
+ */
+static unsigned
+patience_ms(struct front *front)
+{
+	const struct front_options *o = &front->options;
+	uint64_t oldest_ns = UINT64_MAX;
+
+	if (o->queue_target_ms == 0)
+		return o->queue_timeout_ms;
+	pthread_mutex_lock(&front->queue_lock);
+	if (atomic_load(&front->waiting) > 0)
+		oldest_ns = front->queue[front->queue_head].since_ns;
+	pthread_mutex_unlock(&front->queue_lock);
+	if (oldest_ns == UINT64_MAX ||
+	    !has_passed_ms(oldest_ns, o->queue_target_ms / 2))
+		front->short_ns = clock_now_ns();
+	return has_passed_ms(front->short_ns, 2 * o->queue_target_ms) ?
+	    o->queue_target_ms : o->queue_timeout_ms;
+}
+
+/*
  * Rings when something waits and a thread is there to take it.  The bell is
  * edge-triggered, so that one ring wakes one thread, and two rings may; so
  * whoever takes one from the queue rings again for the next.
@@ -476,6 +502,7 @@ usher_round(struct hand *usher)
 	struct front *front = usher->front;
 	struct epoll_event events[GATHER];
 	struct connection *c;
+	unsigned patience;
 	int n;
 
 	if (atomic_load(&front->paused))
@@ -485,7 +512,8 @@ usher_round(struct hand *usher)
 		for (int i = 0; i < n; i++)
 			usher_meet(usher, &events[i]);
 	}
-	while ((c = queue_take(front, front->options.queue_timeout_ms)) != NULL)
+	patience = patience_ms(front);
+	while ((c = queue_take(front, patience)) != NULL)
 		attend(usher, c, PROBLEM_UNAVAILABLE);
 	queue_ring(front);
 }
@@ -710,6 +738,7 @@ front_new(const struct front_options *options)
 	int e;
 
 	front->options = *options;
+	front->short_ns = clock_now_ns();
 	front->listener = options->listener;
 	pthread_mutex_init(&front->lock, NULL);
 	pthread_mutex_init(&front->queue_lock, NULL);

@@ -30,6 +30,20 @@ enum {
 	HTTP_TARGET_MAX = 8192,		/* bytes of the request target */
 };
 
+/*
+ * What a client would like (RFC 7240), of all Prefer fields together; a
+ * preference that is not known, or has a value that is not, is none.
+ */
+struct preferences {
+	enum { RETURN_UNSAID, RETURN_MINIMAL, RETURN_REPRESENTATION } returns;
+	enum { TOTAL_UNSAID, TOTAL_EXACT, TOTAL_ESTIMATED } total; /* count= */
+	enum { RESOLUTION_UNSAID, RESOLUTION_MERGE, RESOLUTION_IGNORE }
+	    resolution;		/* merge-duplicates, ignore-duplicates */
+	bool rollback;		/* tx=rollback */
+	bool strict;		/* handling=strict */
+	bool unknown;		/* there was one that is not known */
+};
+
 /* A query parameter, decoded; "a" without "=" has the value "". */
 struct parameter {
 	const char *name;
@@ -54,6 +68,12 @@ struct request {
 	const char *content_type;
 	const char *accept;
 	const char *origin;
+	const char *idempotency_key;	/* as sent, quotes and all */
+	const char *if_match;
+	const char *if_none_match;
+	const char *ask_method;		/* Access-Control-Request-Method */
+	const char *ask_headers;	/* Access-Control-Request-Headers */
+	struct preferences prefer;
 	const char *host;
 	const char *scheme;		/* "http" or "https" */
 	const char *remote_address;
@@ -74,7 +94,8 @@ struct request {
  * escape that is broken, "%2F" or "%5C", a backslash, dot segments, empty
  * segments, control bytes, bad UTF-8, an absolute-form target, more than
  * HTTP_SEGMENTS_MAX segments, more than HTTP_PARAMETERS_MAX parameters, a
- * header field of ours that is repeated.  PROBLEM_URI_TOO_LONG over
+ * header field of ours that is repeated, but for lists (Accept, Prefer,
+ * If-Match, If-None-Match), whose lines are joined.  PROBLEM_URI_TOO_LONG over
  * HTTP_TARGET_MAX.
  */
 enum problem http_parse(struct scope *sc, char *const *params,
@@ -89,6 +110,7 @@ struct reply {
 	const char *content_type;	/* NULL = application/json */
 	struct buf head;
 	struct buf body;
+	bool bodiless;	/* HEAD, 204, 304: the body is counted, never sent */
 	bool close;	/* do not keep the connection afterwards */
 };
 
@@ -113,7 +135,8 @@ void reply_header(struct reply *rp, const char *name, const char *format, ...)
  * end (within limits, else the connection is dropped), has it served, answers
  * and parks the connection again.  When all threads are busy, up to `queue`
  * ready connections wait; past that, or when one waited queue_timeout_ms, it
- * is answered by `overload` at once.
+ * is answered by `overload` at once.  While there is a standing queue each waits
+ * for queue_target_ms at most, so that what is served is served in time.
  */
 struct front_options {
 	int listener;			/* from front_listen() */
@@ -121,6 +144,8 @@ struct front_options {
 	unsigned threads;
 	unsigned queue;
 	unsigned queue_timeout_ms;
+	unsigned queue_target_ms;	/* the same while there is a standing
+					 * queue; 0 = queue_timeout_ms */
 	unsigned connections_max;	/* parked and busy; over it: refused */
 	size_t body_limit_bytes;
 	size_t reply_limit_bytes;

@@ -80,6 +80,9 @@ bool reply_send(int fd, int request_id, const struct reply *rp, enum method m,
  */
 void farewell_send(int fd);
 
+/* What a Prefer field says, or several joined by commas (RFC 7240). */
+struct preferences prefer_read(const char *field);
+
 /* Is the value free of control bytes, and valid UTF-8? */
 bool field_is_clean(const char *value);
 

@@ -8,7 +8,8 @@
  * repaired.  nginx's own $uri is decoded and merged and is never looked at.
  *
  * Parameters that we do not name are not read at all (HTTP_PROXY, REMOTE_USER);
- * one that we name is taken once, and a second one is an attack.
+ * one that we name is taken once, and a second one is an attack, but for the
+ * fields that are lists by their standard: several lines of those are one.
  */
 #include "http/http.h"
 
@@ -37,7 +38,9 @@ enum field {
 	FIELD_METHOD, FIELD_TARGET, FIELD_CONTENT_TYPE, FIELD_CONTENT_LENGTH,
 	FIELD_AUTHORIZATION, FIELD_ACCEPT, FIELD_ORIGIN, FIELD_HOST,
 	FIELD_SCHEME, FIELD_REMOTE_ADDRESS, FIELD_REQUEST_ID, FIELD_TRACEPARENT,
-	FIELD_DOOR, FIELD_HEADER_CONTENT_TYPE, FIELD_HEADER_CONTENT_LENGTH,
+	FIELD_DOOR, FIELD_IDEMPOTENCY_KEY, FIELD_IF_MATCH, FIELD_IF_NONE_MATCH,
+	FIELD_PREFER, FIELD_ASK_METHOD, FIELD_ASK_HEADERS,
+	FIELD_HEADER_CONTENT_TYPE, FIELD_HEADER_CONTENT_LENGTH,
 	FIELD_COUNT
 };
 
@@ -55,6 +58,12 @@ static const char *const field_names[FIELD_COUNT] = {
 	[FIELD_REQUEST_ID] = "HTTP_X_REQUEST_ID",
 	[FIELD_TRACEPARENT] = "HTTP_TRACEPARENT",
 	[FIELD_DOOR] = "LOCKSTEP_DOOR",
+	[FIELD_IDEMPOTENCY_KEY] = "HTTP_IDEMPOTENCY_KEY",
+	[FIELD_IF_MATCH] = "HTTP_IF_MATCH",
+	[FIELD_IF_NONE_MATCH] = "HTTP_IF_NONE_MATCH",
+	[FIELD_PREFER] = "HTTP_PREFER",
+	[FIELD_ASK_METHOD] = "HTTP_ACCESS_CONTROL_REQUEST_METHOD",
+	[FIELD_ASK_HEADERS] = "HTTP_ACCESS_CONTROL_REQUEST_HEADERS",
 	/* Read for their repeats: nginx passes each line that a client sent. */
 	[FIELD_HEADER_CONTENT_TYPE] = "HTTP_CONTENT_TYPE",
 	[FIELD_HEADER_CONTENT_LENGTH] = "HTTP_CONTENT_LENGTH",
@@ -86,6 +95,19 @@ field_is_clean(const char *value)
 	return *p == '\0' && text_is_utf8(value, strlen(value));
 }
 
+/*
+ * In how many lines fields may come that are lists (RFC 9110 section 5.3); all
+ * others in one.  Bounded, since each more is a copy of the ones before.
+ */
+enum { LINES_MAX = 16 };
+static const unsigned lines_max[FIELD_COUNT] = {
+	[FIELD_ACCEPT] = LINES_MAX,
+	[FIELD_IF_MATCH] = LINES_MAX,
+	[FIELD_IF_NONE_MATCH] = LINES_MAX,
+	[FIELD_PREFER] = LINES_MAX,
+	[FIELD_ASK_HEADERS] = LINES_MAX,
+};
+
 /* The field whose "NAME=" begins the parameter, or FIELD_COUNT. */
 static enum field
 field_of(const char *param, size_t length)
@@ -103,13 +125,13 @@ field_of(const char *param, size_t length)
 /*
  * Finds the value of each field; NULL when it is absent or "", which is what
  * nginx sends for a header that the client left out.  Returns whether no field
- * came twice and each is clean; a value that is not is left out.
+ * came twice that must not and each is clean; a value that is not is left out.
  */
 static bool
 take_fields(struct scope *sc, char *const *params,
     const char *value[FIELD_COUNT])
 {
-	unsigned seen = 0;
+	unsigned lines[FIELD_COUNT] = { 0 };
 	bool well = true;
 
 	for (; *params != NULL; params++) {
@@ -121,7 +143,7 @@ take_fields(struct scope *sc, char *const *params,
 		f = field_of(*params, (size_t)(equals - *params));
 		if (f == FIELD_COUNT)
 			continue;
-		if ((seen & 1u << f) != 0) {
+		if (lines[f]++ > 0 && lines[f] > lines_max[f]) {
 			scope_fail(sc, PROBLEM_BAD_REQUEST, "%s is repeated",
 			    field_names[f]);
 			well = false;
@@ -131,9 +153,11 @@ take_fields(struct scope *sc, char *const *params,
 			    field_names[f]);
 			well = false;
 		} else if (equals[1] != '\0') {
-			value[f] = arena_string(sc->arena, equals + 1);
+			value[f] = value[f] == NULL ?
+			    arena_string(sc->arena, equals + 1) :
+			    arena_format(sc->arena, "%s, %s", value[f],
+			    equals + 1);
 		}
-		seen |= 1u << f;
 	}
 	return well;
 }
@@ -352,6 +376,13 @@ fill(struct request *rq, const char *const value[FIELD_COUNT])
 	rq->content_type = value[FIELD_CONTENT_TYPE];
 	rq->accept = value[FIELD_ACCEPT];
 	rq->origin = value[FIELD_ORIGIN];
+	rq->idempotency_key = value[FIELD_IDEMPOTENCY_KEY];
+	rq->if_match = value[FIELD_IF_MATCH];
+	rq->if_none_match = value[FIELD_IF_NONE_MATCH];
+	rq->ask_method = value[FIELD_ASK_METHOD];
+	rq->ask_headers = value[FIELD_ASK_HEADERS];
+	if (value[FIELD_PREFER] != NULL)
+		rq->prefer = prefer_read(value[FIELD_PREFER]);
 	rq->host = value[FIELD_HOST];
 	rq->remote_address = value[FIELD_REMOTE_ADDRESS];
 	rq->ops = value[FIELD_DOOR] != NULL &&

@@ -90,6 +90,7 @@ reply_clear(struct reply *rp)
 {
 	rp->status = 200;
 	rp->content_type = NULL;
+	rp->bodiless = false;
 	rp->close = false;
 	buf_clear(&rp->head);
 	buf_clear(&rp->body);
@@ -136,10 +137,17 @@ phrase_of(int status)
 	return "";
 }
 
+/* 204 and 304 have no content, so neither length nor type (RFC 9110, 8.6). */
+static bool
+is_contentless(int status)
+{
+	return status == 204 || status == 304;
+}
+
 /*
- * The lines before the body (RFC 3875, section 6).  204 and 304 have no
- * content, so no length (RFC 9110, section 8.6); for all others the length is
- * what lets a client see that an answer was cut off.
+ * The lines before the body (RFC 3875, section 6).  The length is what lets a
+ * client see that an answer was cut off; to HEAD it is that of the body that
+ * GET would have had.
  */
 static void
 write_head(const struct reply *rp, struct buf *head)
@@ -147,7 +155,7 @@ write_head(const struct reply *rp, struct buf *head)
 	buf_clear(head);
 	buf_format(head, "Status: %d %s\r\n", rp->status,
 	    phrase_of(rp->status));
-	if (rp->status != 204 && rp->status != 304)
+	if (!is_contentless(rp->status))
 		buf_format(head, "Content-Type: %s\r\nContent-Length: %zu\r\n",
 		    rp->content_type != NULL ? rp->content_type :
 		    "application/json", rp->body.length);
@@ -264,7 +272,7 @@ reply_send(int fd, int request_id, const struct reply *rp, enum method m,
 		return false;
 	content.at[0] = head->at;
 	content.left[0] = head->length;
-	if (m != METHOD_HEAD && rp->status != 204 && rp->status != 304) {
+	if (m != METHOD_HEAD && !rp->bodiless && !is_contentless(rp->status)) {
 		content.at[1] = rp->body.at;
 		content.left[1] = rp->body.length;
 	}

@@ -6,24 +6,25 @@
  */
 #include "serve/internal.h"
 
+#include <stdio.h>
 #include <string.h>
-
 
 enum { RETRY_AFTER_S = 1 };	/* where nobody knows better */
 
-/* The headers that every reply of the API has. */
+/* The headers that every reply of the API has; `cache` NULL is no-store. */
 static void
-tell_always(const struct scope *sc, struct reply *rp)
+tell_always(const struct scope *sc, const char *cache, struct reply *rp)
 {
 	reply_header(rp, "X-Request-Id", "%s", sc->request_id);
-	reply_header(rp, "Cache-Control", "no-store");
+	reply_header(rp, "Cache-Control", "%s",
+	    cache != NULL ? cache : "no-store");
 }
 
 static void
-write_meta(const struct scope *sc, struct buf *b)
+write_meta(const char *request_id, struct buf *b)
 {
 	buf_string(b, "\"meta\":{\"request_id\":");
-	buf_json_string(b, sc->request_id);
+	buf_json_string(b, request_id);
 }
 
 /* A key as a path segment (RFC 3986 section 3.3, unreserved only). */
@@ -60,34 +61,155 @@ tell_location(const struct visit *visit, struct reply *rp)
 	buf_release(&b);
 }
 
+/* The first tag of a list of them; returns what follows it. */
+static const char *
+read_tag(const char *s, const char **ret_at, size_t *ret_length)
+{
+	s += strspn(s, " \t,");
+	if (strncmp(s, "W/\"", 3) == 0)
+		s += 2;
+	*ret_at = s;
+	if (*s == '"')
+		s += 1 + strcspn(s + 1, "\"");
+	else
+		s += strcspn(s, ",");
+	*ret_length = (size_t)(s - *ret_at);
+	return *s == '"' ? s + 1 : s;
+}
+
+/*
+ * Is the tag among those that the client has (RFC 9110 section 13.1.2)?  By
+ * weak comparison: nginx weakens the tag of what it compresses.
+ */
+static bool
+is_known(const char *field, const char *tag)
+{
+	size_t length, tag_length = strlen(tag);
+	const char *at;
+
+	if (strcmp(field, "*") == 0)
+		return true;
+	while (*field != '\0') {
+		field = read_tag(field, &at, &length);
+		if (length == tag_length + 1 && *at == '"' &&
+		    memcmp(at + 1, tag, tag_length) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Prefer: what of it was heard (RFC 7240 section 3). */
+static void
+tell_preferences(const struct plan *plan, const struct preferences *asked,
+    struct reply *rp)
+{
+	bool write = plan->operation->method != METHOD_GET;
+	const struct {
+		bool heard;
+		const char *what;
+	} rows[] = {
+		{ plan->minimal, "return=minimal" },
+		{ write && !plan->minimal && plan->operation->verb !=
+		    VERB_DELETE && asked->returns == RETURN_REPRESENTATION,
+		    "return=representation" },
+		{ plan->total && !plan->estimate, "count=exact" },
+		{ plan->estimate, "count=estimated" },
+		{ plan->merge, "resolution=merge-duplicates" },
+		{ plan->ignore, "resolution=ignore-duplicates" },
+		{ plan->rollback, "tx=rollback" },
+		{ asked->strict, "handling=strict" },
+	};
+	char text[160] = "";
+	size_t length = 0;
+
+	for (size_t i = 0; i < countof(rows); i++)
+		if (rows[i].heard)
+			length += (size_t)snprintf(text + length,
+			    sizeof(text) - length, "%s%s",
+			    length > 0 ? ", " : "", rows[i].what);
+	if (length > 0)
+		reply_header(rp, "Preference-Applied", "%s", text);
+}
+
+static void
+write_success(const struct visit *visit, const struct scope *sc,
+    struct buf *b)
+{
+	const struct outcome *out = &visit->outcome;
+	bool minimal = input_plan(visit->input)->minimal;
+
+	buf_string(b, "{\"ok\":true,\"data\":");
+	if (minimal)
+		buf_string(b, "null");
+	else
+		buf_add(b, out->data, out->data_length);
+	buf_char(b, ',');
+	write_meta(out->replayed && out->request_id != NULL ?
+	    out->request_id : sc->request_id, b);
+	if (visit->match.operation->verb == VERB_LIST)
+		page_write(visit, b);
+	buf_string(b, "}}");
+}
+
+/* The header fields of an outcome, whatever the body is. */
+static void
+tell_outcome(const struct visit *visit, struct scope *sc,
+    const struct request *rq, struct reply *rp)
+{
+	const struct plan *plan = input_plan(visit->input);
+	const struct outcome *out = &visit->outcome;
+	const struct operation *op = plan->operation;
+
+	tell_always(sc, op->cache, rp);
+	if (out->tag != NULL)
+		reply_header(rp, "ETag", "\"%s\"", out->tag);
+	if (out->replayed)
+		reply_header(rp, "Idempotency-Replayed", "true");
+	tell_preferences(plan, &rq->prefer, rp);
+	if (op->verb == VERB_LIST)
+		page_tell(visit, sc, rq, rp);
+	if (op->verb == VERB_CREATE)
+		tell_location(visit, rp);
+}
+
 void
 envelope_success(const struct visit *visit, struct scope *sc,
     const struct request *rq, struct reply *rp)
 {
-	const struct operation *op = visit->match.operation;
+	static const char *const types[] = {
+		[MEDIA_JSON] = "application/json",
+		[MEDIA_NDJSON] = "application/x-ndjson",
+		[MEDIA_CSV] = "text/csv; charset=utf-8; header=present",
+	};
+	const struct plan *plan = input_plan(visit->input);
 	const struct outcome *out = &visit->outcome;
-	struct buf *b = &rp->body;
 
-	(void)rq;
-	rp->status = op->status;
-	tell_always(sc, rp);
-	buf_string(b, "{\"ok\":true,\"data\":");
-	buf_add(b, out->data, out->data_length);
-	buf_char(b, ',');
-	write_meta(sc, b);
-	if (op->verb == VERB_LIST) {
-		buf_string(b, ",\"page\":{\"limit\":");
-		buf_int(b, input_plan(visit->input)->limit);
-		buf_string(b, ",\"next\":");
-		if (out->next != NULL)
-			buf_json_string(b, out->next);
-		else
-			buf_string(b, "null");
-		buf_char(b, '}');
-	}
-	buf_string(b, "}}");
-	if (op->verb == VERB_CREATE)
-		tell_location(visit, rp);
+	rp->status = plan->operation->status;
+	if (plan->merge || plan->ignore)
+		rp->status = 200;
+	if (plan->operation->method == METHOD_GET && out->tag != NULL &&
+	    rq->if_none_match != NULL && is_known(rq->if_none_match, out->tag))
+		rp->status = 304;
+	rp->content_type = types[plan->media];
+	tell_outcome(visit, sc, rq, rp);
+	if (plan->media == MEDIA_JSON && rp->status != 304)
+		write_success(visit, sc, &rp->body);
+	else if (rp->status != 304)
+		buf_add(&rp->body, out->data, out->data_length);
+}
+
+enum problem
+envelope_options(const struct visit *visit, struct scope *sc,
+    const struct request *rq, struct reply *rp)
+{
+	enum problem p = contract_allow(visit->options->contract, sc, rq);
+
+	if (p != PROBLEM_NONE)
+		return p;
+	rp->status = 204;
+	tell_always(sc, NULL, rp);
+	reply_header(rp, "Allow", "%s", sc->allow);
+	return PROBLEM_NONE;
 }
 
 /* What is told of a problem, from its row or from the contract. */
@@ -156,7 +278,7 @@ write_normalized(struct buf *b, const struct told *told,
 	buf_json_string(b, told->message);
 	write_particulars(b, told, sc);
 	buf_string(b, "},");
-	write_meta(sc, b);
+	write_meta(sc->request_id, b);
 	buf_string(b, "}}");
 }
 
@@ -182,18 +304,62 @@ envelope_problem(enum problem p, struct scope *sc, const struct request *rq,
 	struct told told = told_of(p, sc);
 
 	rp->status = told.status;
-	tell_always(sc, rp);
+	tell_always(sc, NULL, rp);
 	tell_challenge(p, rp);
 	if (p == PROBLEM_METHOD_NOT_ALLOWED && sc->allow != NULL)
 		reply_header(rp, "Allow", "%s", sc->allow);
-	if (told.status == 503 || told.status == 429)
+	if (told.status == 503 || told.status == 429 ||
+	    p == PROBLEM_REQUEST_IN_PROGRESS)
 		reply_header(rp, "Retry-After", "%u",
 		    sc->retry_after_s > 0 ? sc->retry_after_s : RETRY_AFTER_S);
-	if (rq->accept != NULL &&
-	    strstr(rq->accept, "application/problem+json") != NULL) {
+	if (contract_takes_problem(rq->accept)) {
 		rp->content_type = "application/problem+json";
 		write_rfc9457(&rp->body, &told, sc);
 	} else {
 		write_normalized(&rp->body, &told, sc);
 	}
+}
+
+/*
+ * What of a request an answer depended on.  It matters where answers are
+ * cached, and those that the contract lets be cached are of one caller.
+ */
+static void
+tell_vary(const struct visit *visit, const struct request *rq,
+    struct reply *rp)
+{
+	const struct operation *op = visit->match.operation;
+	bool list = op != NULL && op->verb == VERB_LIST;
+	bool asks = rq->method == METHOD_OPTIONS;
+	const struct {
+		bool so;
+		const char *field;
+	} rows[] = {
+		{ list, "Accept" },
+		{ op != NULL && op->cache != NULL, "Authorization" },
+		{ list && op->total, "Prefer" },
+		{ cors_concerns(visit), "Origin" },
+		{ asks && cors_concerns(visit),
+		    "Access-Control-Request-Method" },
+	};
+	char text[160] = "";
+	size_t length = 0;
+
+	for (size_t i = 0; i < countof(rows); i++)
+		if (rows[i].so)
+			length += (size_t)snprintf(text + length,
+			    sizeof(text) - length, "%s%s",
+			    length > 0 ? ", " : "", rows[i].field);
+	if (length > 0)
+		reply_header(rp, "Vary", "%s", text);
+}
+
+void
+envelope_finish(const struct visit *visit, const struct scope *sc,
+    const struct request *rq, struct reply *rp)
+{
+	tell_vary(visit, rq, rp);
+	cors_tell(visit, sc, rq, rp);
+	rp->bodiless = rq->method == METHOD_HEAD || rp->status == 204 ||
+	    rp->status == 304;
 }

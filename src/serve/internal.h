@@ -2,11 +2,13 @@
 #ifndef SERVE_INTERNAL_H
 #define SERVE_INTERNAL_H
 
+#include "serve/limit.h"
 #include "serve/serve.h"
 
 /* The stages whose time is told in Server-Timing and in the log. */
 enum stage {
-	STAGE_ROUTE, STAGE_IDENTIFY, STAGE_ACCEPT, STAGE_RUN, STAGE_COUNT
+	STAGE_ROUTE, STAGE_IDENTIFY, STAGE_LIMIT, STAGE_ACCEPT, STAGE_RUN,
+	STAGE_COUNT
 };
 extern const char *const stage_name[STAGE_COUNT];
 
@@ -18,6 +20,7 @@ struct visit {
 	const struct serve_options *options;
 	struct match match;		/* operation NULL = not routed */
 	const struct caller *caller;	/* NULL = not identified */
+	struct quota quota;		/* rate NULL = none applies */
 	const struct input *input;	/* NULL = not accepted */
 	struct outcome outcome;
 	uint64_t stage_ns[STAGE_COUNT];
@@ -38,12 +41,47 @@ void envelope_success(const struct visit *visit, struct scope *sc,
     const struct request *rq, struct reply *rp);
 
 /*
+ * Answers OPTIONS on a path that there is: 204, with the scope's `allow`.
+ * PROBLEM_NOT_FOUND when there is none.
+ */
+enum problem envelope_options(const struct visit *visit, struct scope *sc,
+    const struct request *rq, struct reply *rp) MUST_CHECK;
+
+/*
+ * What every reply of the API has once its status is known: Vary, and what
+ * bodies it has none of.
+ */
+void envelope_finish(const struct visit *visit, const struct scope *sc,
+    const struct request *rq, struct reply *rp);
+
+/* A page of a list: its member of meta (",\"page\":{...}"), its headers. */
+void page_write(const struct visit *visit, struct buf *b);
+void page_tell(const struct visit *visit, struct scope *sc,
+    const struct request *rq, struct reply *rp);
+
+/*
+ * Tells a browser whether the page of another origin may read this reply, and
+ * in that of a preflight what it may send.  The status must be known.
+ */
+void cors_tell(const struct visit *visit, const struct scope *sc,
+    const struct request *rq, struct reply *rp);
+
+/* Does the contract let any other origin in? */
+bool cors_concerns(const struct visit *visit);
+
+/*
  * Writes the envelope of a problem: the normalized one, or RFC 9457's when
  * the request accepts application/problem+json.  Status, code and sentence
  * come from problem.def or what the contract declared; issues from the scope.
  */
 void envelope_problem(enum problem p, struct scope *sc,
     const struct request *rq, struct reply *rp);
+
+/*
+ * Starts the thread that forgets kept replies when they are old, if the
+ * contract keeps any.  It ends with the process.
+ */
+void sweep_start(struct serve_options *options);
 
 /*
  * Answers the host's own door: /healthz (the process is there), /readyz (the

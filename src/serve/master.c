@@ -7,11 +7,18 @@
  * every thread and read by sigwait alone: libfcgi's own handlers would only
  * set a flag that a sleeping thread never sees.
  *
+ * A reload is a new generation of workers.  The parent makes the options anew,
+ * has workers begin with them, and then tells the old ones to retire: they
+ * answer what they have and what their kept connections still send, as in a
+ * stop.  The listener is the same, so no request meets a closed door, and a
+ * worker has one contract for all its life.
+ *
  * Graceful stop: the parent unlinks the socket first (nginx moves on; nothing
  * was sent, so even a POST may move), then tells the workers, which answer
  * what was begun.
  */
 #include "serve/internal.h"
+#include "serve/limit.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -33,6 +40,7 @@ enum {
 	SHORT_LIFE_MS = 1000,	/* a worker that dies younger is held back */
 	HOLD_BACK_MS = 500,
 	KILL_AFTER_MS = 2000,	/* past drain_ms, before SIGKILL */
+	FAULTS_MAX = 1 << 20,	/* bytes of lines */
 };
 
 struct worker {
@@ -41,11 +49,21 @@ struct worker {
 	uint64_t due_ns;	/* when it may be started again */
 };
 
+/* A worker of an earlier generation, told to retire. */
+struct retired {
+	pid_t pid;
+	uint64_t kill_ns;	/* 0 = was killed */
+};
+
 struct master {
-	const struct serve_options *options;
-	struct front_options front;
+	const struct serve_source *source;
+	struct serve_options *options;
+	struct limits *limits;
+	int listener;
 	struct stat socket;	/* what we bound, to unlink no other's */
-	struct worker *worker;
+	struct worker *worker;	/* [options->workers] */
+	struct retired *retired;
+	size_t retired_count;
 	sigset_t signals;
 	bool stopping;
 	bool killed;
@@ -94,19 +112,30 @@ worker_signals(void *arg)
 
 /* A worker's whole life; it never returns to the parent's code. */
 static _Noreturn void
-worker_main(struct master *m, pid_t parent)
+worker_main(struct master *m, const struct worker *w, pid_t parent)
 {
 	struct listener l = { .signals = m->signals };
+	struct front_options front = m->options->front;
 	pthread_t thread;
 	int status = 1;
+
+	front.listener = m->listener;
+	front.context = m->options;
+	front.enter = worker_enter;
+	front.serve = serve_request;
+	front.overload = serve_overload;
+	front.leave = worker_leave;
 
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)
 		_exit(0);
 	metric_process();
-	l.front = front_new(&m->front);
+	if (w == m->worker)
+		sweep_start(m->options);
+	l.front = front_new(&front);
 	if (l.front != NULL &&
 	    pthread_create(&thread, NULL, worker_signals, &l) == 0 &&
+	    auth_watch(m->options->auth) &&
 	    front_run(l.front) == 0)
 		status = 0;
 	else
@@ -124,7 +153,7 @@ worker_start(struct master *m, struct worker *w)
 	w->born_ns = clock_now_ns();
 	w->due_ns = 0;
 	if (pid == 0)
-		worker_main(m, parent);
+		worker_main(m, w, parent);
 	if (pid < 0) {
 		log_event(LOG_ERROR, "fork", LOG_TEXT("cause",
 		    strerror(errno)));
@@ -155,17 +184,27 @@ worker_ended(struct master *m, struct worker *w, int status)
 		worker_start(m, w);
 }
 
-static unsigned
+/* A process has ended: a worker, or one that was to retire. */
+static void
+ended(struct master *m, pid_t pid, int status)
+{
+	for (unsigned i = 0; i < m->options->workers; i++)
+		if (m->worker[i].pid == pid)
+			worker_ended(m, &m->worker[i], status);
+	for (size_t i = m->retired_count; i-- > 0;)
+		if (m->retired[i].pid == pid)
+			m->retired[i] = m->retired[--m->retired_count];
+}
+
+static size_t
 reap(struct master *m)
 {
-	unsigned alive = 0;
+	size_t alive = 0;
 	int status;
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		for (unsigned i = 0; i < m->options->workers; i++)
-			if (m->worker[i].pid == pid)
-				worker_ended(m, &m->worker[i], status);
+		ended(m, pid, status);
 	for (unsigned i = 0; i < m->options->workers; i++) {
 		struct worker *w = &m->worker[i];
 
@@ -174,7 +213,7 @@ reap(struct master *m)
 			worker_start(m, w);
 		alive += w->pid != 0;
 	}
-	return alive;
+	return alive + m->retired_count;
 }
 
 static void
@@ -183,6 +222,15 @@ signal_workers(struct master *m, int signal)
 	for (unsigned i = 0; i < m->options->workers; i++)
 		if (m->worker[i].pid != 0)
 			kill(m->worker[i].pid, signal);
+	for (size_t i = 0; i < m->retired_count; i++)
+		kill(m->retired[i].pid, signal);
+}
+
+static uint64_t
+last_moment_ns(const struct master *m)
+{
+	return clock_now_ns() + (m->options->front.drain_ms + KILL_AFTER_MS) *
+	    1000000ull;
 }
 
 /* Unlinks the socket if it is still the one that we bound. */
@@ -202,35 +250,10 @@ stop(struct master *m)
 	if (m->stopping)
 		return;
 	m->stopping = true;
-	m->kill_ns = clock_now_ns() +
-	    (m->front.drain_ms + KILL_AFTER_MS) * 1000000ull;
+	m->kill_ns = last_moment_ns(m);
 	log_event(LOG_INFO, "stopping", LOG_END);
 	leave_socket(m);
 	signal_workers(m, SIGTERM);
-}
-
-static void
-watch(struct master *m)
-{
-	const struct timespec tick = { .tv_nsec = 100 * 1000000 };
-	int signal;
-
-	while (reap(m) > 0 || !m->stopping) {
-		signal = sigtimedwait(&m->signals, NULL, &tick);
-		if (signal == SIGTERM || signal == SIGINT)
-			stop(m);
-		else if (signal == SIGUSR1) {
-			if (!log_reopen())
-				log_event(LOG_ERROR, "log_reopen",
-				    LOG_TEXT("cause", strerror(errno)));
-			signal_workers(m, SIGUSR1);
-		}
-		if (m->stopping && !m->killed &&
-		    clock_now_ns() > m->kill_ns) {
-			m->killed = true;
-			signal_workers(m, SIGKILL);
-		}
-	}
 }
 
 /*
@@ -238,7 +261,7 @@ watch(struct master *m)
  * database that is not there is asked again by each connection later.
  */
 static bool
-fit_to_serve(const struct serve_options *o)
+fit_to_serve(const struct serve_options *o, struct buf *fault)
 {
 	struct arena *arena = arena_new();
 	struct store *store = store_new(&o->store, o->contract);
@@ -248,11 +271,10 @@ fit_to_serve(const struct serve_options *o)
 	scope_init(&sc, arena);
 	p = store_ready(&sc, store);
 	if (p == PROBLEM_FORBIDDEN) {
-		fprintf(stderr, "lockstep: refusing to serve: %s; \"database\" "
-		    "wants a login role that owns nothing and bypasses "
-		    "nothing, see lockstep(1)\n",
+		buf_format(fault, "lockstep: refusing to serve: %s; "
+		    "\"database\" wants a login role that owns nothing and "
+		    "bypasses nothing, see lockstep(1)\n",
 		    sc.cause != NULL ? sc.cause : "the login role is unfit");
-		log_event(LOG_ERROR, "refused", LOG_TEXT("cause", sc.cause));
 	} else if (p != PROBLEM_NONE) {
 		log_event(LOG_WARN, "database_unavailable",
 		    LOG_TEXT("cause", sc.cause));
@@ -265,14 +287,14 @@ fit_to_serve(const struct serve_options *o)
 static void
 block_signals(struct master *m)
 {
-	static const int wanted[] = { SIGTERM, SIGINT, SIGUSR1, SIGCHLD };
+	static const int wanted[] = { SIGTERM, SIGINT, SIGUSR1, SIGHUP,
+		SIGCHLD };
 
 	sigemptyset(&m->signals);
 	for (size_t i = 0; i < countof(wanted); i++)
 		sigaddset(&m->signals, wanted[i]);
 	sigprocmask(SIG_BLOCK, &m->signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
 }
 
 /* Counters that are looked for before they first count. */
@@ -289,36 +311,199 @@ declare_counters(void)
 		metric_add(names[i], "", 0);
 }
 
-int
-serve_run(const struct serve_options *options)
+static void *
+room(size_t count, size_t size)
 {
-	struct master m = { .options = options, .front = options->front };
+	void *ret = calloc(count > 0 ? count : 1, size);
+
+	if (ret == NULL)
+		abort();
+	return ret;
+}
+
+static void
+rotate(struct master *m)
+{
+	if (!log_reopen())
+		log_event(LOG_ERROR, "log_reopen",
+		    LOG_TEXT("cause", strerror(errno)));
+	signal_workers(m, SIGUSR1);
+}
+
+/* The options, fit to be served; NULL and a line for each fault. */
+static struct serve_options *
+options_make(const struct serve_source *source, struct buf *faults)
+{
+	struct serve_options *o = source->make(source->context, faults);
+
+	if (o == NULL || fit_to_serve(o, faults))
+		return o;
+	source->drop(source->context, o);
+	return NULL;
+}
+
+/* The workers go on the list of those that are to end, and are told so. */
+static void
+retire_workers(struct master *m)
+{
+	size_t most = m->retired_count + m->options->workers;
+	struct retired *retired = room(most, sizeof(*retired));
+
+	if (m->retired_count > 0)
+		memcpy(retired, m->retired, m->retired_count *
+		    sizeof(*retired));
+	free(m->retired);
+	m->retired = retired;
+	for (unsigned i = 0; i < m->options->workers; i++) {
+		if (m->worker[i].pid == 0)
+			continue;
+		retired[m->retired_count++] = (struct retired){
+			m->worker[i].pid, last_moment_ns(m) };
+		kill(m->worker[i].pid, SIGTERM);
+	}
+}
+
+/* New workers first: the listener is never without one. */
+static void
+replace(struct master *m, struct serve_options *options)
+{
+	struct master next = *m;
+
+	next.options = options;
+	next.worker = room(options->workers, sizeof(next.worker[0]));
+	for (unsigned i = 0; i < options->workers; i++)
+		worker_start(&next, &next.worker[i]);
+	retire_workers(m);
+	m->source->drop(m->source->context, m->options);
+	free(m->worker);
+	m->options = options;
+	m->worker = next.worker;
+}
+
+/* The log gets the faults line by line, as they would stand in a terminal. */
+static void
+log_faults(char *lines)
+{
+	char *line;
+
+	while ((line = strsep(&lines, "\n")) != NULL)
+		if (*line != '\0')
+			log_event(LOG_ERROR, "reload_refused",
+			    LOG_TEXT("cause", line));
+}
+
+static void
+reload(struct master *m)
+{
+	struct serve_options *options;
+	struct buf faults;
+
+	buf_init(&faults, FAULTS_MAX);
+	options = options_make(m->source, &faults);
+	if (options != NULL) {
+		auth_fetch(options->auth, m->options->auth);
+		options->limits = options->rates ? m->limits : NULL;
+		replace(m, options);
+		log_event(LOG_INFO, "reloaded",
+		    LOG_INT("workers", options->workers),
+		    LOG_INT("threads", options->front.threads));
+	} else {
+		log_faults(faults.at);
+	}
+	metric_add("lockstep_reloads_total", options != NULL ?
+	    "result=\"done\"" : "result=\"refused\"", 1);
+	buf_release(&faults);
+}
+
+/* Kills who was to end and has not. */
+static void
+hasten(struct master *m)
+{
+	uint64_t now = clock_now_ns();
+
+	for (size_t i = 0; i < m->retired_count; i++)
+		if (m->retired[i].kill_ns != 0 && now > m->retired[i].kill_ns) {
+			m->retired[i].kill_ns = 0;
+			kill(m->retired[i].pid, SIGKILL);
+		}
+	if (m->stopping && !m->killed && now > m->kill_ns) {
+		m->killed = true;
+		signal_workers(m, SIGKILL);
+	}
+}
+
+static void
+watch(struct master *m)
+{
+	const struct timespec tick = { .tv_nsec = 100 * 1000000 };
+	int signal;
+
+	while (reap(m) > 0 || !m->stopping) {
+		signal = sigtimedwait(&m->signals, NULL, &tick);
+		if (signal == SIGTERM || signal == SIGINT)
+			stop(m);
+		else if (signal == SIGUSR1)
+			rotate(m);
+		else if (signal == SIGHUP && !m->stopping)
+			reload(m);
+		hasten(m);
+	}
+}
+
+static bool
+begin(struct master *m)
+{
+	struct buf faults;
+
+	buf_init(&faults, FAULTS_MAX);
+	m->options = options_make(m->source, &faults);
+	if (m->options != NULL) {
+		auth_fetch(m->options->auth, NULL);
+		m->limits = limits_open(m->options->limit_file,
+		    m->options->limit_entries, &faults);
+		m->options->limits = m->options->rates ? m->limits : NULL;
+	}
+	if (m->limits == NULL) {
+		fputs(faults.length > 0 ? faults.at :
+		    "lockstep: cannot begin\n", stderr);
+		log_event(LOG_ERROR, "refused", LOG_TEXT("cause", faults.at));
+	}
+	buf_release(&faults);
+	return m->limits != NULL;
+}
+
+int
+serve_run(const struct serve_source *source)
+{
+	struct master m = { .source = source };
+	int status = 2;
 
 	block_signals(&m);
 	declare_counters();
-	if (!fit_to_serve(options))
-		return 2;
-	m.front.listener = front_listen(options->listen, options->socket_mode);
-	if (m.front.listener < 0 || stat(options->listen, &m.socket) != 0) {
-		fprintf(stderr, "lockstep: cannot listen on %s: %s\n",
-		    options->listen, strerror(errno));
+	if (!begin(&m)) {
+		if (m.options != NULL)
+			source->drop(source->context, m.options);
 		return 2;
 	}
-	m.front.socket_path = options->listen;
-	m.front.context = (void *)options;
-	m.front.enter = worker_enter;
-	m.front.serve = serve_request;
-	m.front.overload = serve_overload;
-	m.front.leave = worker_leave;
-	m.worker = calloc(options->workers, sizeof(m.worker[0]));
-	if (m.worker == NULL)
-		abort();
-	log_event(LOG_INFO, "serving", LOG_TEXT("socket", options->listen),
-	    LOG_INT("workers", options->workers),
-	    LOG_INT("threads", options->front.threads));
-	watch(&m);
-	log_event(LOG_INFO, "stopped", LOG_END);
-	free(m.worker);
-	close(m.front.listener);
-	return 0;
+	m.listener = front_listen(m.options->listen, m.options->socket_mode);
+	if (m.listener >= 0 && stat(m.options->listen, &m.socket) == 0) {
+		m.worker = room(m.options->workers, sizeof(m.worker[0]));
+		log_event(LOG_INFO, "serving",
+		    LOG_TEXT("socket", m.options->listen),
+		    LOG_INT("workers", m.options->workers),
+		    LOG_INT("threads", m.options->front.threads));
+		watch(&m);
+		log_event(LOG_INFO, "stopped", LOG_END);
+		free(m.worker);
+		free(m.retired);
+		status = 0;
+	} else {
+		fprintf(stderr, "lockstep: cannot listen on %s: %s\n",
+		    m.options->listen, strerror(errno));
+	}
+	if (m.listener >= 0)
+		close(m.listener);
+	source->drop(source->context, m.options);
+	limits_close(m.limits);
+	return status;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The corridor on one page: route, identify, accept, run, envelope.  Each
+ * The corridor on one page: route, identify, limit, accept, run, envelope.  Each
  * stage takes the values of the ones before, const, and makes one new value;
  * the first problem ends the walk, and one place turns it into an answer, a
  * line in the log and figures.
@@ -17,6 +17,7 @@
 const char *const stage_name[STAGE_COUNT] = {
 	[STAGE_ROUTE] = "route",
 	[STAGE_IDENTIFY] = "identify",
+	[STAGE_LIMIT] = "limit",
 	[STAGE_ACCEPT] = "accept",
 	[STAGE_RUN] = "run",
 };
@@ -45,13 +46,31 @@ walk(struct visit *visit, struct scope *sc, struct store *store,
 	p = auth_identify(o->auth, sc, rq, &visit->caller);
 	if (mark(visit, STAGE_IDENTIFY, p) != PROBLEM_NONE)
 		return p;
+	p = limit_judge(o->limits, sc, visit->match.operation, visit->caller,
+	    rq, &visit->quota);
+	if (mark(visit, STAGE_LIMIT, p) != PROBLEM_NONE)
+		return p;
 	p = contract_accept(o->contract, sc, &visit->match, rq, visit->caller,
-	    &visit->input);
+	    &o->accept, &visit->input);
 	if (mark(visit, STAGE_ACCEPT, p) != PROBLEM_NONE)
 		return p;
 	p = store_run(sc, store, visit->caller, visit->input,
 	    &visit->outcome);
 	return mark(visit, STAGE_RUN, p);
+}
+
+/* What is left of the quota (draft-ietf-httpapi-ratelimit-headers). */
+static void
+tell_quota(const struct visit *visit, struct reply *rp)
+{
+	const struct quota *q = &visit->quota;
+
+	if (q->rate == NULL)
+		return;
+	reply_header(rp, "RateLimit-Policy", "\"%s\";q=%u;w=%u",
+	    q->rate->name, q->rate->count, q->rate->period_s);
+	reply_header(rp, "RateLimit", "\"%s\";r=%u;t=%u", q->rate->name,
+	    q->remaining, q->reset_s);
 }
 
 /* Server-Timing (W3C): the stages in milliseconds. */
@@ -61,9 +80,11 @@ tell_timing(const struct visit *visit, struct reply *rp)
 	const uint64_t *ns = visit->stage_ns;
 
 	reply_header(rp, "Server-Timing",
-	    "route;dur=%.3f, identify;dur=%.3f, accept;dur=%.3f, run;dur=%.3f",
+	    "route;dur=%.3f, identify;dur=%.3f, limit;dur=%.3f, "
+	    "accept;dur=%.3f, run;dur=%.3f",
 	    (double)ns[STAGE_ROUTE] / 1e6, (double)ns[STAGE_IDENTIFY] / 1e6,
-	    (double)ns[STAGE_ACCEPT] / 1e6, (double)ns[STAGE_RUN] / 1e6);
+	    (double)ns[STAGE_LIMIT] / 1e6, (double)ns[STAGE_ACCEPT] / 1e6,
+	    (double)ns[STAGE_RUN] / 1e6);
 }
 
 static const char *
@@ -122,9 +143,11 @@ record(const struct visit *visit, const struct scope *sc,
 	    LOG_TEXT("role",
 		visit->caller != NULL ? caller_role(visit->caller) : NULL),
 	    LOG_INT("bytes_in", (int64_t)rq->body_length),
-	    LOG_INT("bytes_out", (int64_t)rp->body.length),
+	    LOG_INT("bytes_out",
+		rp->bodiless ? 0 : (int64_t)rp->body.length),
 	    LOG_MS("route_ms", stage[STAGE_ROUTE]),
 	    LOG_MS("identify_ms", stage[STAGE_IDENTIFY]),
+	    LOG_MS("limit_ms", stage[STAGE_LIMIT]),
 	    LOG_MS("accept_ms", stage[STAGE_ACCEPT]),
 	    LOG_MS("run_ms", stage[STAGE_RUN]), LOG_MS("total_ms", ns));
 }
@@ -141,18 +164,22 @@ serve_request(void *context, void *state, struct scope *sc,
 		if (health_answer(sc, state, rq, rp))
 			return;
 		p = PROBLEM_NOT_FOUND;
+	} else if (p == PROBLEM_NONE && rq->method == METHOD_OPTIONS) {
+		p = envelope_options(&visit, sc, rq, rp);
 	} else if (p == PROBLEM_NONE) {
 		p = walk(&visit, sc, state, rq);
 	}
-	if (p == PROBLEM_NONE)
-		envelope_success(&visit, sc, rq, rp);
-	else
+	if (p != PROBLEM_NONE)
 		envelope_problem(p, sc, rq, rp);
+	else if (rq->method != METHOD_OPTIONS)
+		envelope_success(&visit, sc, rq, rp);
 	if (rp->body.failed) {
 		p = scope_fail(sc, PROBLEM_INTERNAL, "reply too large");
 		reply_clear(rp);
 		envelope_problem(p, sc, rq, rp);
 	}
+	envelope_finish(&visit, sc, rq, rp);
+	tell_quota(&visit, rp);
 	tell_timing(&visit, rp);
 	record(&visit, sc, rq, p, rp);
 }
@@ -167,5 +194,6 @@ serve_overload(void *context, struct scope *sc, const struct request *rq,
 	p = scope_fail(sc, PROBLEM_UNAVAILABLE, "no thread is free");
 	metric_add("lockstep_rejected_total", "", 1);
 	envelope_problem(p, sc, rq, rp);
+	envelope_finish(&visit, sc, rq, rp);
 	record(&visit, sc, rq, p, rp);
 }

@@ -22,17 +22,35 @@ struct serve_options {
 	struct store_options store;
 	const struct contract *contract;
 	const struct auth *auth;
+	bool rates;			/* held; needs the next two */
+	const char *limit_file;		/* NULL = memory of this server's */
+	unsigned limit_entries;
+	struct accept_options accept;
+	struct limits *limits;		/* filled in */
+};
+
+/*
+ * Where the options come from: made when the server begins and anew at each
+ * SIGHUP.  make() returns NULL, with a line for each fault, when they cannot
+ * be; those in use then stay.  drop() is called with what nobody uses any more.
+ */
+struct serve_source {
+	void *context;
+	struct serve_options *(*make)(void *context, struct buf *faults);
+	void (*drop)(void *context, struct serve_options *options);
 };
 
 /*
  * Serves until SIGTERM or SIGINT: a parent that listens and watches, and
  * worker processes with threads.  A worker that dies is replaced.  SIGUSR1
- * opens the log anew.  Returns the exit code: 0 after a graceful stop, 2 when
+ * opens the log anew.  SIGHUP makes the options anew: workers with the new
+ * ones begin, those with the old ones answer what they have and end; all but
+ * `listen` and `socket_mode` may change.  Returns the exit code: 0 after a graceful stop, 2 when
  * it could not begin (the reason is logged and written to standard error): the
  * socket cannot be bound, or the login role is unfit to serve.  A database
  * that cannot be reached is no reason: requests are answered 503 until it
  * comes.
  */
-int serve_run(const struct serve_options *options) MUST_CHECK;
+int serve_run(const struct serve_source *source) MUST_CHECK;
 
 #endif

@@ -147,6 +147,14 @@ WRITE_ARRAY(write_booleans, write_boolean)
 WRITE_ARRAY(write_timestamps, write_timestamp)
 #undef WRITE_ARRAY
 
+/* An array of a type of the database's own (an enum, citext): of texts. */
+static void
+write_own(struct buf *b, const char *text, size_t length)
+{
+	(text[0] == '{' || text[0] == '[' ? write_texts : write_text)(b, text,
+	    length);
+}
+
 /* Types by OID (src/include/catalog/pg_type.dat); all others are text. */
 static const struct {
 	Oid oid;
@@ -193,7 +201,8 @@ store_writer(Oid oid, unsigned types)
 		if (kinds[i].oid == oid)
 			return kinds[i].write == write_number && text ?
 			    write_text : kinds[i].write;
-	return write_text;
+	return (types & TYPE_ARRAY) != 0 && (types & TYPE_STRING) == 0 ?
+	    write_own : write_text;
 }
 
 const char *

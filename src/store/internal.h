@@ -18,13 +18,15 @@
 
 /*
  * Private to store/: a connection and what it has prepared, SQL of a plan,
- * one conversation up to a Sync, JSON of rows, problems of SQLSTATEs.
+ * one conversation up to a Sync, JSON of rows, replies that are kept, problems
+ * of SQLSTATEs.
  */
 
 enum {
 	STORE_REPLY_MAX = 16 << 20,	/* bytes of a reply, by default */
 	STORE_SQL_MAX = 1 << 20,	/* bytes of a statement */
 	STATEMENT_NAME_MAX = 24,	/* with the NUL */
+	FORGET_MAX = 4,			/* statements that make room at once */
 	STORE_JSON_OID = 114, STORE_JSONB_OID = 3802,
 };
 
@@ -73,21 +75,29 @@ void statement_name(const struct statement *s, char at[STATEMENT_NAME_MAX]);
 /* See pool.c. */
 struct store {
 	const struct store_options *options;
+	const char *database;		/* libpq connection string */
 	const struct contract *contract;
+	struct store *replica;		/* for operations that may; or NULL */
 	PGconn *connection;		/* NULL = none */
 	PGcancel *cancel;
 	bool open;			/* counted by the gauge */
 	FILE *trace;
+	char *scope_sql[2];		/* [for reads] */
 	bool scope_prepared[2];		/* [for reads] */
 	bool forget;			/* DEALLOCATE ALL goes first */
 	struct statements statements;
 	uint64_t attempt_ns;		/* no attempt to connect before */
 	unsigned backoff_ms;		/* 0 = the last attempt went well */
+	unsigned host;			/* of several, which to try first */
+	bool spare;			/* it can be done without: a replica */
 	uint64_t random;
 	struct buf unfit;		/* why the login role is, "" = is not */
-	char *schemas, *tables;		/* of the contract, array literals */
-	struct buf sql, reply;
+	char *schemas, *tables, *keys;	/* of the contract, array literals */
+	struct buf claim_sql, sql, second_sql, reply;
 };
+
+/* A number below the bound: spreads load, keeps no secret. */
+uint64_t store_random(struct store *st, uint64_t bound);
 
 /*
  * Makes sure that there is a fit connection in pipeline mode.
@@ -103,21 +113,27 @@ enum problem store_unavailable(struct scope *sc, const char *cause);
 
 /* What is sent up to one Sync, in this order. */
 enum step {
-	STEP_FORGET,		/* DEALLOCATE */
+	STEP_FORGET,		/* DEALLOCATE, of each that makes room */
+	STEP_BEGIN,		/* of what is rolled back at the end */
 	STEP_PREPARE_SCOPE, STEP_SCOPE,
+	STEP_PREPARE_CLAIM, STEP_CLAIM,
 	STEP_PREPARE, STEP_RUN,
+	STEP_PREPARE_SECOND, STEP_SECOND,
+	STEP_CONSTRAINTS,	/* the deferred ones, before a ROLLBACK */
+	STEP_ROLLBACK,
 	STEP_SYNC,		/* deferred constraints, COMMIT */
 	STEP_COUNT
 };
 
 /* One conversation: what was sent and what came back. */
 struct exchange {
-	enum step step[STEP_COUNT];
+	enum step step[STEP_COUNT + FORGET_MAX];
 	size_t count;
-	bool done[STEP_COUNT];		/* the step succeeded */
-	const PGresult *rows;		/* of STEP_RUN; lives in the arena */
+	/* The last that came of a step that succeeded; lives in the arena. */
+	const PGresult *result[STEP_COUNT];
 	const PGresult *error;		/* the first one, or NULL */
 	enum step failed;		/* where it came */
+	bool unattended;	/* nobody waits for it, or none is looked for */
 };
 
 enum ending {
@@ -137,13 +153,20 @@ bool exchange_note(struct exchange *ex, enum step step, int sent);
 enum ending exchange_finish(struct scope *sc, struct store *st,
     uint64_t deadline_ns, struct exchange *ex) MUST_CHECK;
 
-/* A statement with its parameters, and the columns that it returns. */
+/*
+ * A statement with its parameters, and the columns that it returns: fields,
+ * then the plan's related rows as json, then the row's tag.
+ */
 struct query {
+	struct arena *arena;
 	struct buf *sql;
 	const char **params;		/* NULL is SQL's NULL */
-	size_t param_count;
+	size_t param_count, param_room;
 	const struct field **columns;	/* the plan's select goes first */
 	size_t column_count;
+	size_t embed_count;
+	bool tag;			/* lockstep_tag is the last column */
+	bool passing;			/* too various to be kept prepared */
 };
 
 /*
@@ -152,6 +175,27 @@ struct query {
  */
 void store_sql(struct arena *arena, const struct plan *plan, struct buf *sql,
     struct query *ret);
+
+/*
+ * The statement that goes after one with If-Match (plan->match_count > 0), in
+ * the same flush: when that one gave no row, this one tells whether there is
+ * one with another tag (a row: PROBLEM_PRECONDITION_FAILED) or none: no row at
+ * all, or one that the role may see and not change.
+ */
+void store_sql_probe(struct arena *arena, const struct plan *plan,
+    struct buf *sql, struct query *ret);
+
+/*
+ * The statement that counts the whole list, whatever the page, for a plan with
+ * `total`: it goes into the same flush, after the list's own.  With `estimate`
+ * it counts up to 1,000 rows and has the planner's opinion beyond.
+ */
+void store_sql_count(struct arena *arena, const struct plan *plan,
+    struct buf *sql, struct query *ret);
+
+/* Reads its result into the outcome's total; nothing when it is not one. */
+void store_total(const struct plan *plan, const PGresult *result,
+    struct outcome *ret);
 
 /* The elements as the text of a Postgres array: {"a","b"}.  In the arena. */
 char *store_array(struct arena *arena, const char *const *values, size_t n);
@@ -168,14 +212,73 @@ value_writer *store_writer(Oid oid, unsigned types);
 /* The value as a client would send it back: RFC 3339, true, false. */
 const char *store_wire_text(struct arena *arena, Oid oid, const char *text);
 
+/* Bytes of a text that somebody else holds. */
+struct span {
+	const char *at;
+	size_t length;
+};
+
 /*
- * Writes the rows of an operation as JSON into st->reply and fills *ret.
+ * Writes JSON that Postgres made of a row (an object) as the wire has it: the
+ * members that `fields` name, in their order; one that is not there is left
+ * out.  null stays null.  false: it is no object, or one that was cut off.
+ */
+bool recast_row(struct buf *out, const char *json, size_t length,
+    const struct field *const *fields, size_t count);
+
+/* The same for a JSON array of rows; null is an empty one. */
+bool recast_rows(struct buf *out, const char *json, size_t length,
+    const struct field *const *fields, size_t count);
+
+/* One value of such a row, of a column that is the field's. */
+bool recast_value(struct buf *out, const struct span *value,
+    const struct field *field);
+
+/* A member of such an object as it stands; false = there is none. */
+bool recast_member(struct span object, const char *name, struct span *ret);
+
+/* Takes the next item of such an array from its front; false = no more. */
+bool recast_item(struct span *array, struct span *ret);
+
+/* The same of the value of an object's next member. */
+bool recast_item_named(struct span *object, struct span *ret);
+
+/*
+ * Writes a field of CSV, quoted where it must be; `guarded` when it is text
+ * that must not be taken for a formula.  Nothing at all is SQL's NULL.
+ */
+void csv_field(struct buf *b, const char *text, size_t length, bool guarded);
+
+/*
+ * Writes the rows of an operation into st->reply, as JSON or in the form that
+ * the plan has for its list, and fills *ret.
  * PROBLEM_NOT_FOUND, or PROBLEM_INTERNAL when they are not what the contract
  * says or the reply passes its limit.
  */
 enum problem store_rows(struct scope *sc, struct store *st,
     const struct plan *plan, const struct query *query,
     const PGresult *result, struct outcome *ret) MUST_CHECK;
+
+/*
+ * The claim of a plan's key, and the statement within the one that keeps its
+ * reply: store_sql() has made it.  For plan->once only.
+ */
+void store_sql_claim(struct arena *arena, const struct plan *plan,
+    struct buf *sql, struct query *ret);
+void store_sql_keep(const struct plan *plan, struct query *query);
+
+/* The statement that tells what was replied under the key. */
+void store_sql_replay(struct arena *arena, const struct plan *plan,
+    struct buf *sql, struct query *ret);
+
+/*
+ * Writes a kept reply into st->reply and fills *ret, the first time as each
+ * time after it: the same bytes.  `kept` is NULL when there was no row.  The
+ * problems are those of store_rows().
+ */
+enum problem store_kept(struct scope *sc, struct store *st,
+    const struct plan *plan, const char *kept, struct outcome *ret)
+    MUST_CHECK;
 
 /* What an SQLSTATE means when the contract says nothing about it. */
 enum problem store_state(const char *sqlstate);

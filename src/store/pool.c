@@ -23,7 +23,20 @@
 enum {
 	BACKOFF_LEAST_MS = 50,
 	READY_MS = 2000,	/* for a scope that has no deadline */
+	REPLICA_MS = 250,	/* for a connection that can be done without */
 };
+
+/*
+ * The role goes first: when it is refused, nothing after it is run.  Read only
+ * cannot be turned off again within the transaction.  num_nulls() evaluates
+ * its arguments in their order and gives one short column, so that the claims
+ * do not travel back; that is worth 3 to 6 in 100 of a small request.
+ */
+static const char scope_sql[] =
+    "select pg_catalog.num_nulls("
+    "pg_catalog.set_config('role', $1, true), "
+    "pg_catalog.set_config('request.jwt.claims', $2, true), "
+    "pg_catalog.set_config('lockstep.request_id', $3, true)";
 
 static const uint64_t ns_per_ms = 1000000;
 
@@ -35,7 +48,21 @@ ignore(void *context, const char *message)
 	(void)message;
 }
 
-/* Schemas and names of all tables, for the fitness check. */
+/* The column by which rows of the resource are changed; "" when none are. */
+static const char *
+changed_by(const struct store *st, const struct resource *rs)
+{
+	size_t n, i;
+	const struct operation *op = contract_operations(st->contract, &n);
+
+	for (i = 0; i < n; i++)
+		if (op[i].resource == rs && rs->key != NULL &&
+		    (op[i].verb == VERB_UPDATE || op[i].verb == VERB_DELETE))
+			return rs->key->name;
+	return "";
+}
+
+/* Schemas, names and keys of all tables, for the fitness check. */
 static void
 note_tables(struct store *st)
 {
@@ -44,32 +71,96 @@ note_tables(struct store *st)
 	const struct resource *rs = contract_resources(st->contract, &n);
 	const char **schemas = arena_alloc(arena, (n + 1) * sizeof(char *));
 	const char **tables = arena_alloc(arena, (n + 1) * sizeof(char *));
+	const char **keys = arena_alloc(arena, (n + 1) * sizeof(char *));
 
 	for (i = 0; i < n; i++) {
 		if (rs[i].table.name == NULL)
 			continue;
 		schemas[count] = rs[i].table.schema_name;
+		keys[count] = changed_by(st, &rs[i]);
 		tables[count++] = rs[i].table.name;
 	}
 	st->schemas = strdup(store_array(arena, schemas, count));
 	st->tables = strdup(store_array(arena, tables, count));
-	if (st->schemas == NULL || st->tables == NULL)
+	st->keys = strdup(store_array(arena, keys, count));
+	if (st->schemas == NULL || st->tables == NULL || st->keys == NULL)
 		abort();
 	arena_free(arena);
 }
 
-struct store *
-store_new(const struct store_options *options, const struct contract *contract)
+/* Settings of the session, but for those that the connection string has. */
+static const struct {
+	const char *name, *value;	/* NULL: milliseconds of the options */
+} settings[] = {
+	{ "statement_timeout", NULL }, { "lock_timeout", NULL },
+	{ "idle_in_transaction_session_timeout", NULL },
+	{ "TimeZone", "UTC" }, { "DateStyle", "ISO" },
+	{ "IntervalStyle", "iso_8601" }, { "bytea_output", "hex" },
+	{ "extra_float_digits", "1" },
+};
+
+static void
+put_settings(struct buf *b, const struct store_options *o, const char *before,
+    const char *between, const char *after)
+{
+	const unsigned ms[] = { o->statement_timeout_ms, o->lock_timeout_ms,
+		o->idle_timeout_ms };
+	size_t i;
+
+	for (i = 0; i < countof(settings); i++) {
+		buf_format(b, "%s%s%s", before, settings[i].name, between);
+		if (settings[i].value != NULL)
+			buf_string(b, settings[i].value);
+		else
+			buf_int(b, ms[i]);
+		buf_string(b, after);
+	}
+}
+
+/*
+ * The statement that sets the scope.  A session that a pooler lends for one
+ * transaction has no settings of ours, so there they are part of the scope.
+ */
+static char *
+make_scope(const struct store_options *o, bool reads)
+{
+	struct buf b;
+	char *text;
+
+	buf_init(&b, 4096);
+	buf_string(&b, scope_sql);
+	if (o->unprepared)
+		put_settings(&b, o, ", pg_catalog.set_config('", "', '",
+		    "', true)");
+	if (reads)
+		buf_string(&b, ", pg_catalog.set_config("
+		    "'transaction_read_only', 'on', true)");
+	buf_char(&b, ')');
+	text = strdup(b.at);
+	if (text == NULL)
+		abort();
+	buf_release(&b);
+	return text;
+}
+
+static struct store *
+open_store(const struct store_options *options, const char *database,
+    const struct contract *contract)
 {
 	struct store *st = calloc(1, sizeof(*st));
 
 	if (st == NULL)
 		abort();
 	st->options = options;
+	st->database = database;
 	st->contract = contract;
+	st->scope_sql[false] = make_scope(options, false);
+	st->scope_sql[true] = make_scope(options, true);
 	statements_init(&st->statements, options->statements_max);
 	buf_init(&st->unfit, 1024);
+	buf_init(&st->claim_sql, STORE_SQL_MAX);
 	buf_init(&st->sql, STORE_SQL_MAX);
+	buf_init(&st->second_sql, STORE_SQL_MAX);
 	buf_init(&st->reply, options->reply_limit_bytes > 0 ?
 	    options->reply_limit_bytes : STORE_REPLY_MAX);
 	if (getrandom(&st->random, sizeof(st->random), 0) < 0)
@@ -82,20 +173,38 @@ store_new(const struct store_options *options, const struct contract *contract)
 	return st;
 }
 
+struct store *
+store_new(const struct store_options *options, const struct contract *contract)
+{
+	struct store *st = open_store(options, options->database, contract);
+
+	if (options->database_read == NULL)
+		return st;
+	st->replica = open_store(options, options->database_read, contract);
+	st->replica->spare = true;
+	return st;
+}
+
 void
 store_free(struct store *st)
 {
 	if (st == NULL)
 		return;
+	store_free(st->replica);
 	store_discard(st);
 	statements_release(&st->statements);
 	buf_release(&st->unfit);
+	buf_release(&st->claim_sql);
 	buf_release(&st->sql);
+	buf_release(&st->second_sql);
 	buf_release(&st->reply);
 	if (st->trace != NULL)
 		fclose(st->trace);
+	free(st->scope_sql[false]);
+	free(st->scope_sql[true]);
 	free(st->schemas);
 	free(st->tables);
+	free(st->keys);
 	free(st);
 }
 
@@ -121,9 +230,9 @@ store_unavailable(struct scope *sc, const char *cause)
 	return scope_fail(sc, PROBLEM_UNAVAILABLE, "%s", cause);
 }
 
-/* xorshift64*: spreads load, keeps no secret. */
-static uint64_t
-random_below(struct store *st, uint64_t bound)
+/* xorshift64*. */
+uint64_t
+store_random(struct store *st, uint64_t bound)
 {
 	st->random ^= st->random >> 12;
 	st->random ^= st->random << 25;
@@ -142,30 +251,80 @@ back_off(struct store *st, unsigned least_ms)
 		st->backoff_ms = least_ms;
 	if (st->backoff_ms > most)
 		st->backoff_ms = most;
+	st->host++;
 	st->attempt_ns = clock_now_ns() +
-	    random_below(st, st->backoff_ms * ns_per_ms + 1);
+	    store_random(st, st->backoff_ms * ns_per_ms + 1);
 	metric_add("lockstep_database_failures_total", "", 1);
 }
 
-/* Settings of the session; what the connection string says itself wins. */
-static char *
-session_options(struct arena *arena, const struct store_options *o)
+/* What the connection string says itself. */
+static const char *
+told(struct arena *arena, const PQconninfoOption *all, const char *keyword)
 {
-	PQconninfoOption *all = PQconninfoParse(o->database, NULL), *each;
-	const char *theirs = "";
-	char *text;
+	const PQconninfoOption *each;
 
 	for (each = all; each != NULL && each->keyword != NULL; each++)
-		if (strcmp(each->keyword, "options") == 0 && each->val != NULL)
-			theirs = each->val;
-	text = arena_format(arena, "-c statement_timeout=%u "
-	    "-c lock_timeout=%u -c idle_in_transaction_session_timeout=%u "
-	    "-c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=iso_8601 "
-	    "-c bytea_output=hex -c extra_float_digits=1 %s",
-	    o->statement_timeout_ms, o->lock_timeout_ms, o->idle_timeout_ms,
+		if (strcmp(each->keyword, keyword) == 0 && each->val != NULL)
+			return arena_string(arena, each->val);
+	return NULL;
+}
+
+/* The settings; the last of a name wins, so theirs do. */
+static const char *
+session_options(struct arena *arena, const struct store_options *o,
+    const char *theirs)
+{
+	struct buf b;
+
+	if (o->unprepared)
+		return theirs;
+	buf_init(&b, 4096);
+	put_settings(&b, o, "-c ", "=", " ");
+	theirs = arena_format(arena, "%s%s", b.at, theirs == NULL ? "" :
 	    theirs);
+	buf_release(&b);
+	return theirs;
+}
+
+/* "a,b,c" from number n on, going round: "b,c,a". */
+static const char *
+turned(struct arena *arena, const char *list, unsigned n)
+{
+	const char *comma, *rest = list;
+
+	if (list == NULL || strchr(list, ',') == NULL)
+		return list;
+	while (n-- > 0)
+		rest = (comma = strchr(rest, ',')) != NULL ? comma + 1 : list;
+	if (rest == list)
+		return list;
+	return arena_format(arena, "%s,%.*s", rest, (int)(rest - list - 1),
+	    list);
+}
+
+/*
+ * libpq goes on to the next of several hosts when one refuses, but waits for
+ * one that is silent, as its connect_timeout does not hold for
+ * PQconnectPoll().  So an attempt that failed begins with the next one.
+ */
+static PGconn *
+start_connection(struct arena *arena, struct store *st)
+{
+	PQconninfoOption *all = PQconninfoParse(st->database, NULL);
+	const char *hosts = told(arena, all, "host");
+	const char *addresses = told(arena, all, "hostaddr");
+	const char *ports = told(arena, all, "port");
+	const char *const keywords[] = { "dbname", "fallback_application_name",
+		"client_encoding", "options", "host", "hostaddr", "port",
+		NULL };
+	const char *const values[] = { st->database, "lockstep", "UTF8",
+		session_options(arena, st->options, told(arena, all,
+		    "options")), turned(arena, hosts, st->host),
+		turned(arena, addresses, st->host),
+		turned(arena, ports, st->host), NULL };
+
 	PQconninfoFree(all);
-	return text;
+	return PQconnectStartParams(keywords, values, 1);
 }
 
 static bool
@@ -180,17 +339,12 @@ wait_for(PGconn *connection, short events, uint64_t deadline_ns)
 	return n > 0;
 }
 
-/* libpq's own connect_timeout does not hold for PQconnectPoll(). */
 static bool
 open_connection(struct scope *sc, struct store *st, uint64_t deadline_ns)
 {
-	const char *const keywords[] = { "dbname", "fallback_application_name",
-		"client_encoding", "options", NULL };
-	const char *const values[] = { st->options->database, "lockstep",
-		"UTF8", session_options(sc->arena, st->options), NULL };
 	PostgresPollingStatusType state = PGRES_POLLING_WRITING;
 
-	st->connection = PQconnectStartParams(keywords, values, 1);
+	st->connection = start_connection(sc->arena, st);
 	if (st->connection == NULL)
 		abort();
 	PQsetNoticeProcessor(st->connection, ignore, NULL);
@@ -213,9 +367,13 @@ open_connection(struct scope *sc, struct store *st, uint64_t deadline_ns)
  * contract's tables, and (before Postgres 16) CREATEROLE, which may make
  * itself a member of any of them.  Asked of the login role and of all that it
  * may become.
+ *
+ * And the tables whose rows are changed by a key that is not unique: an update
+ * of one row would be one of several.  Views have no index, and a partitioned
+ * table none over its key alone, so those are trusted.
  */
 static const char fitness_sql[] =
-    "select r.rolname = session_user, r.rolname, case"
+    "(select r.rolname = session_user, r.rolname::text, case"
     " when r.rolsuper then 'a superuser'"
     " when r.rolbypassrls then 'a role with BYPASSRLS'"
     " when r.rolcreaterole then 'a role with CREATEROLE'"
@@ -230,7 +388,18 @@ static const char fitness_sql[] =
     " where (r.rolsuper or r.rolbypassrls or r.rolcreaterole"
     " or o.relowner is not null)"
     " and pg_catalog.pg_has_role(session_user, r.oid, 'member')"
-    " order by r.rolname <> session_user, r.rolname limit 1";
+    " order by r.rolname <> session_user, r.rolname limit 1)"
+    " union all (select null, t.key, n.nspname || '.' || c.relname"
+    " from unnest($1::text[], $2::text[], $3::text[]) as t (schema, name, key)"
+    " join pg_catalog.pg_namespace n on n.nspname = t.schema"
+    " join pg_catalog.pg_class c"
+    " on c.relnamespace = n.oid and c.relname = t.name and c.relkind = 'r'"
+    " where t.key <> '' and not exists (select from pg_catalog.pg_index i"
+    " join pg_catalog.pg_attribute a"
+    " on a.attrelid = c.oid and a.attnum = i.indkey[0]"
+    " where i.indrelid = c.oid and i.indisunique and i.indisvalid"
+    " and i.indpred is null and i.indnkeyatts = 1 and a.attname = t.key)"
+    " limit 1)";
 
 static void
 note_fitness(struct store *st, const PGresult *result)
@@ -239,7 +408,10 @@ note_fitness(struct store *st, const PGresult *result)
 	    "server_encoding");
 
 	buf_clear(&st->unfit);
-	if (PQntuples(result) > 0)
+	if (PQntuples(result) > 0 && PQgetisnull(result, 0, 0))
+		buf_format(&st->unfit, "the key %s of %s is not unique",
+		    PQgetvalue(result, 0, 1), PQgetvalue(result, 0, 2));
+	else if (PQntuples(result) > 0)
 		buf_format(&st->unfit, "the login role %s %s (%s)",
 		    PQgetvalue(result, 0, 0)[0] == 't' ? "is" :
 		    "may become", PQgetvalue(result, 0, 2),
@@ -254,17 +426,17 @@ enum fitness { FIT, UNFIT, UNKNOWN };
 static enum fitness
 check_fitness(struct scope *sc, struct store *st, uint64_t deadline_ns)
 {
-	const char *const params[] = { st->schemas, st->tables };
+	const char *const params[] = { st->schemas, st->tables, st->keys };
 	struct exchange ex = { .count = 0 };
 
 	if (!exchange_note(&ex, STEP_RUN, PQsendQueryParams(st->connection,
-	    fitness_sql, 2, NULL, params, NULL, NULL, 0)) ||
+	    fitness_sql, countof(params), NULL, params, NULL, NULL, 0)) ||
 	    exchange_finish(sc, st, deadline_ns, &ex) != ENDING_SYNC ||
-	    ex.error != NULL || ex.rows == NULL) {
+	    ex.error != NULL || ex.result[STEP_RUN] == NULL) {
 		store_discard(st);
 		return UNKNOWN;
 	}
-	note_fitness(st, ex.rows);
+	note_fitness(st, ex.result[STEP_RUN]);
 	return st->unfit.length > 0 ? UNFIT : FIT;
 }
 
@@ -297,10 +469,13 @@ refuse_lost(struct scope *sc, struct store *st, const char *late)
 static enum problem
 connect_now(struct scope *sc, struct store *st)
 {
-	uint64_t deadline_ns = clock_now_ns() +
-	    st->options->connect_timeout_ms * ns_per_ms;
+	unsigned timeout_ms = st->options->connect_timeout_ms;
+	uint64_t deadline_ns;
 	enum fitness fitness;
 
+	if (st->spare && timeout_ms > REPLICA_MS)
+		timeout_ms = REPLICA_MS;
+	deadline_ns = clock_now_ns() + timeout_ms * ns_per_ms;
 	if (sc->deadline_ns != 0 && sc->deadline_ns < deadline_ns)
 		deadline_ns = sc->deadline_ns;
 	buf_clear(&st->unfit);
@@ -333,7 +508,7 @@ static bool
 note_nonsense(struct store *st)
 {
 	char *why = NULL;
-	PQconninfoOption *all = PQconninfoParse(st->options->database, &why);
+	PQconninfoOption *all = PQconninfoParse(st->database, &why);
 
 	if (all == NULL && why != NULL) {
 		why[strcspn(why, "\n")] = '\0';

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rows -> JSON text.  Each column gets its writer and its name once; then a
- * row is a run of appends to a buffer that the store keeps.  A column that no
- * field names is not written: what leaves is what the contract names.
+ * Rows -> text: JSON, and for lists a line of it a row, or CSV.  Each column
+ * gets its writer and its name once; then a row is a run of appends to a buffer
+ * that the store keeps.  A column that no field names is not written: what
+ * leaves is what the contract names, of related rows as well.
  */
 #include "store/internal.h"
 
@@ -14,14 +15,16 @@ enum { ENVELOPE_BYTES = 16 * 1024 };
 /* A column that leaves: its member's name and how its values are written. */
 struct column {
 	int number;
-	const char *name_json;
+	const char *name, *name_json;
 	value_writer *write;
+	const struct embed *embed;	/* related rows, as json; or NULL */
 };
 
 struct sheet {
 	const PGresult *result;
 	struct column *columns;
 	size_t count;
+	struct buf cell;		/* for CSV: a value as JSON */
 };
 
 static void
@@ -30,6 +33,7 @@ add_column(struct sheet *sh, int number, const struct field *field)
 	struct column *c = &sh->columns[sh->count++];
 
 	c->number = number;
+	c->name = field->name;
 	c->name_json = field->name_json;
 	c->write = store_writer(PQftype(sh->result, number), field->types);
 }
@@ -43,19 +47,94 @@ sheet_of(struct arena *arena, const PGresult *result)
 		.columns = arena_alloc(arena, most * sizeof(struct column)) };
 }
 
+/* What the plan tells: its select, then its related rows. */
+static struct sheet
+sheet_of_plan(struct arena *arena, const struct plan *plan,
+    const struct query *query, const PGresult *result)
+{
+	struct sheet sh = sheet_of(arena, result);
+	size_t i;
+
+	for (i = 0; i < plan->select_count; i++)
+		add_column(&sh, (int)i, plan->select[i]);
+	for (i = 0; i < query->embed_count; i++)
+		sh.columns[sh.count++] = (struct column){
+			.number = (int)(query->column_count + i),
+			.name = plan->embeds[i].related->name,
+			.name_json = plan->embeds[i].related->name_json,
+			.embed = &plan->embeds[i] };
+	return sh;
+}
+
+/* ---- Related rows. */
+
+static void write_embed(struct buf *b, const struct embed *embed,
+    struct span json);
+
+/*
+ * A related row: its fields as the contract has them, then the rows that are
+ * related to it in turn, which stand in the same object.
+ */
+static void
+write_related(struct buf *b, const struct embed *embed, struct span row)
+{
+	struct span inner;
+	size_t i;
+
+	if (!recast_row(b, row.at, row.length, embed->select,
+	    embed->select_count))
+		b->failed = true;
+	if (row.length == 0 || row.at[0] != '{' || b->failed)
+		return;
+	for (i = 0; i < embed->embed_count; i++) {
+		const struct embed *e = &embed->embeds[i];
+
+		if (b->failed || !recast_member(row, e->related->name, &inner))
+			continue;
+		buf_rewind(b, b->length - 1);
+		buf_string(b, embed->select_count + i > 0 ? "," : "");
+		buf_string(b, e->related->name_json);
+		write_embed(b, e, inner);
+		buf_char(b, '}');
+	}
+}
+
+static void
+write_embed(struct buf *b, const struct embed *embed, struct span json)
+{
+	const char *before = "[";
+	struct span row;
+
+	if (!embed->related->many) {
+		write_related(b, embed, json);
+		return;
+	}
+	for (; recast_item(&json, &row); before = ",") {
+		buf_string(b, before);
+		write_related(b, embed, row);
+	}
+	buf_string(b, *before == '[' ? "[]" : "]");
+}
+
+/* ---- A row in each form. */
+
 static void
 write_value(struct buf *b, const struct sheet *sh, int row,
     const struct column *c)
 {
+	const char *text = PQgetvalue(sh->result, row, c->number);
+	size_t length = (size_t)PQgetlength(sh->result, row, c->number);
+
 	if (PQgetisnull(sh->result, row, c->number))
 		buf_add(b, "null", 4);
+	else if (c->embed != NULL)
+		write_embed(b, c->embed, (struct span){ text, length });
 	else
-		c->write(b, PQgetvalue(sh->result, row, c->number),
-		    (size_t)PQgetlength(sh->result, row, c->number));
+		c->write(b, text, length);
 }
 
 static void
-write_row(struct buf *b, const struct sheet *sh, int row)
+write_row(struct buf *b, struct sheet *sh, int row)
 {
 	size_t i;
 
@@ -68,6 +147,94 @@ write_row(struct buf *b, const struct sheet *sh, int row)
 	}
 	buf_char(b, '}');
 }
+
+static void
+write_item(struct buf *b, struct sheet *sh, int row)
+{
+	if (row > 0)
+		buf_char(b, ',');
+	write_row(b, sh, row);
+}
+
+/* A column of type json keeps its line breaks; between tokens they are blank. */
+static void
+write_line(struct buf *b, struct sheet *sh, int row)
+{
+	size_t i = b->length;
+
+	write_row(b, sh, row);
+	for (; i < b->length; i++)
+		if (b->at[i] == '\n' || b->at[i] == '\r')
+			b->at[i] = ' ';
+	buf_char(b, '\n');
+}
+
+static bool
+is_json_type(const struct sheet *sh, const struct column *c)
+{
+	Oid oid = PQftype(sh->result, c->number);
+
+	return oid == STORE_JSON_OID || oid == STORE_JSONB_OID;
+}
+
+/* A text as it is; else as JSON writes it, a timestamp without its quotes. */
+static void
+write_field(struct buf *b, struct sheet *sh, int row, const struct column *c)
+{
+	struct buf *cell = &sh->cell;
+
+	if (c->embed == NULL && c->write == store_writer(0, 0)) {
+		csv_field(b, PQgetvalue(sh->result, row, c->number),
+		    (size_t)PQgetlength(sh->result, row, c->number), true);
+		return;
+	}
+	buf_clear(cell);
+	write_value(cell, sh, row, c);
+	b->failed |= cell->failed;
+	if (strcmp(cell->at, "null") == 0 && !is_json_type(sh, c))
+		return;
+	if (cell->at[0] == '"' && c->embed == NULL && !is_json_type(sh, c))
+		csv_field(b, cell->at + 1, cell->length - 2, false);
+	else
+		csv_field(b, cell->at, cell->length, false);
+}
+
+static void
+write_record(struct buf *b, struct sheet *sh, int row)
+{
+	size_t i;
+
+	for (i = 0; i < sh->count; i++) {
+		if (i > 0)
+			buf_char(b, ',');
+		if (!PQgetisnull(sh->result, row, sh->columns[i].number))
+			write_field(b, sh, row, &sh->columns[i]);
+	}
+	buf_string(b, "\r\n");
+}
+
+static void
+write_names(struct buf *b, const struct sheet *sh)
+{
+	size_t i;
+
+	for (i = 0; i < sh->count; i++) {
+		if (i > 0)
+			buf_char(b, ',');
+		buf_string(b, sh->columns[i].name);
+	}
+	buf_string(b, "\r\n");
+}
+
+static const struct form {
+	const char *open, *close;
+	void (*write)(struct buf *, struct sheet *, int);
+	bool names;
+} forms[] = {
+	[MEDIA_JSON] = { "[", "]", write_item, false },
+	[MEDIA_NDJSON] = { "", "", write_line, false },
+	[MEDIA_CSV] = { "", "", write_record, true },
+};
 
 /* Leaves room for the envelope, whose body has the same limit. */
 static bool
@@ -85,25 +252,30 @@ is_full(const struct buf *b)
  * large by itself fails the buffer.
  */
 static int
-write_list(struct buf *b, const struct sheet *sh, int rows)
+write_list(struct buf *b, struct sheet *sh, int rows, enum media media)
 {
+	const struct form *form = &forms[media];
 	size_t mark;
 	int row;
 
-	buf_char(b, '[');
+	buf_init(&sh->cell, b->limit);
+	buf_string(b, form->open);
+	if (form->names)
+		write_names(b, sh);
 	for (row = 0; row < rows; row++) {
 		mark = b->length;
-		if (row > 0)
-			buf_char(b, ',');
-		write_row(b, sh, row);
+		form->write(b, sh, row);
 		if (row > 0 && is_full(b)) {
 			buf_rewind(b, mark);
 			break;
 		}
 	}
-	buf_char(b, ']');
+	buf_string(b, form->close);
+	buf_release(&sh->cell);
 	return row;
 }
+
+/* ---- What a verb tells. */
 
 /* The text of a column of the query in a row, as the scope's. */
 static const char *
@@ -139,19 +311,49 @@ static enum problem
 rows_list(struct scope *sc, struct buf *b, const struct plan *plan,
     const struct query *query, const PGresult *result, struct outcome *out)
 {
-	struct sheet sh = sheet_of(sc->arena, result);
+	struct sheet sh = sheet_of_plan(sc->arena, plan, query, result);
 	int found = PQntuples(result), rows = found;
-	size_t i;
 
 	if ((unsigned)rows > plan->limit)
 		rows = (int)plan->limit;
-	for (i = 0; i < plan->select_count; i++)
-		add_column(&sh, (int)i, plan->select[i]);
 	/* A page that would pass the reply's limit is a shorter page. */
-	rows = write_list(b, &sh, rows);
+	rows = write_list(b, &sh, rows, plan->media);
 	if (rows > 0 && rows < found)
 		out->next = cursor_after(sc, plan, query, result, rows - 1);
 	out->rows = (uint64_t)rows;
+	return PROBLEM_NONE;
+}
+
+/* The rows of an array, in its order; or only that they were made. */
+static enum problem
+rows_batch(struct scope *sc, struct buf *b, const struct plan *plan,
+    const struct query *query, const PGresult *result, struct outcome *out)
+{
+	int rows = PQntuples(result);
+	struct sheet sh;
+
+	out->rows = (uint64_t)rows;
+	if (plan->minimal) {
+		buf_string(b, "null");
+		return PROBLEM_NONE;
+	}
+	sh = sheet_of_plan(sc->arena, plan, query, result);
+	if (write_list(b, &sh, rows, MEDIA_JSON) < rows)
+		return scope_fail(sc, PROBLEM_INTERNAL, "reply too large");
+	return PROBLEM_NONE;
+}
+
+/* No row: none was there, or, when it was to be made, one was already. */
+static enum problem
+rows_none(struct scope *sc, struct buf *b, const struct plan *plan)
+{
+	if (plan->operation->verb != VERB_CREATE)
+		return scope_fail(sc, PROBLEM_NOT_FOUND,
+		    "no row that the role may see");
+	if (!plan->ignore && !plan->merge)
+		return scope_fail(sc, PROBLEM_INTERNAL,
+		    "the insert made no row");
+	buf_string(b, "null");
 	return PROBLEM_NONE;
 }
 
@@ -159,26 +361,26 @@ static enum problem
 rows_one(struct scope *sc, struct buf *b, const struct plan *plan,
     const struct query *query, const PGresult *result, struct outcome *out)
 {
-	struct sheet sh = sheet_of(sc->arena, result);
 	enum verb verb = plan->operation->verb;
-	size_t i;
+	struct sheet sh;
 
-	if (PQntuples(result) == 0 && verb == VERB_CREATE)
-		return scope_fail(sc, PROBLEM_INTERNAL,
-		    "the insert made no row");
+	if (plan->array)
+		return rows_batch(sc, b, plan, query, result, out);
 	if (PQntuples(result) == 0)
-		return scope_fail(sc, PROBLEM_NOT_FOUND,
-		    "no row that the role may see");
+		return rows_none(sc, b, plan);
 	out->rows = 1;
 	if (verb == VERB_CREATE)
 		out->key = text_of(sc->arena, query,
 		    plan->operation->resource->key, result, 0);
-	if (verb == VERB_DELETE) {
+	if (query->tag)
+		out->tag = PQgetvalue(result, 0,
+		    (int)(query->column_count + query->embed_count));
+	/* Without data the result has no columns but the key's. */
+	if (verb == VERB_DELETE || plan->minimal) {
 		buf_string(b, "null");
 		return PROBLEM_NONE;
 	}
-	for (i = 0; i < plan->select_count; i++)
-		add_column(&sh, (int)i, plan->select[i]);
+	sh = sheet_of_plan(sc->arena, plan, query, result);
 	write_row(b, &sh, 0);
 	return PROBLEM_NONE;
 }
@@ -286,7 +488,7 @@ rows_call(struct scope *sc, struct buf *b, const struct plan *plan,
 		    op->function.sql);
 	else if (!op->returns_array)
 		write_row(b, &sh, 0);
-	else if (write_list(b, &sh, rows) < rows)
+	else if (write_list(b, &sh, rows, MEDIA_JSON) < rows)
 		return scope_fail(sc, PROBLEM_INTERNAL, "reply too large");
 	return PROBLEM_NONE;
 }

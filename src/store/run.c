@@ -1,216 +1,179 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One conversation: the scope (role, claims, request id, read only), the
- * statement, Sync, in one flush and one read.  All statements before a Sync
- * are one implicit transaction: set_config(..., true) governs what follows it
- * and is gone after the Sync, and an error undoes everything.
+ * A request is one conversation: the scope (role, claims, request id, read
+ * only), the claim of its key, the statement, what goes with it, Sync; one
+ * flush and one read.  All statements before a Sync are one implicit
+ * transaction: set_config(..., true) governs what follows it and is gone after
+ * the Sync, and an error undoes everything.
  *
  * A pipeline can report every statement as done and still fail at the Sync
  * (deferred constraints, COMMIT), so nothing is told before the Sync came
- * clean.  A connection in any other state than idle after a Sync is discarded.
+ * clean.  Until then everything may be done again that is known to be undone:
+ * a conflict with another transaction; and, when the connection was lost and
+ * nobody knows, a read, or a write whose key makes it safe.
  */
 #include "store/internal.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/metric.h"
 
-enum { GRACE_MS = 1000 };	/* for the end of a cancelled statement */
-
-/*
- * The role goes first: when it is refused, nothing after it is run.  Read only
- * cannot be turned off again within the transaction.  num_nulls() evaluates
- * its arguments in their order and gives one short column, so that the claims
- * do not travel back; that is worth 3 to 6 in 100 of a small request.
- */
-#define SCOPE                                                                  \
-	"select pg_catalog.num_nulls("                                         \
-	"pg_catalog.set_config('role', $1, true), "                            \
-	"pg_catalog.set_config('request.jwt.claims', $2, true), "              \
-	"pg_catalog.set_config('lockstep.request_id', $3, true)"
-static const char *const scope_name[] = { "scope", "scope_read" };
-static const char *const scope_sql[] = {
-	SCOPE ")",
-	SCOPE ", pg_catalog.set_config('transaction_read_only', 'on', true))",
+enum {
+	CONFLICTS_MAX = 3,	/* times that a conflict is tried again */
+	CONFLICT_MS = 10,	/* the first pause is at most so long */
 };
 
-bool
-exchange_note(struct exchange *ex, enum step step, int sent)
-{
-	if (sent)
-		ex->step[ex->count++] = step;
-	return sent;
-}
+/* A statement of the conversation, and the steps that it is. */
+struct part {
+	bool wanted;
+	enum step prepare, run;
+	struct query query;
+	struct statement *statement;	/* NULL = not prepared */
+};
 
-static void
-drop_result(void *result)
-{
-	PQclear(result);
-}
-
-enum wait { WAIT_READY, WAIT_LATE, WAIT_LOST };
-
-/*
- * Waits until a result can be taken without blocking, sending what is left:
- * the server may need to be read before it takes more.
- */
-static enum wait
-wait_result(PGconn *connection, uint64_t deadline_ns)
-{
-	struct pollfd fd = { .fd = PQsocket(connection) };
-	int unsent, n;
-
-	while ((unsent = PQflush(connection)) != 0 || PQisBusy(connection)) {
-		if (unsent < 0 || fd.fd < 0)
-			return WAIT_LOST;
-		fd.events = (short)(unsent ? POLLIN | POLLOUT : POLLIN);
-		n = poll(&fd, 1, clock_left_ms(deadline_ns));
-		if (n == 0)
-			return WAIT_LATE;
-		if (n < 0 && errno != EINTR)
-			return WAIT_LOST;
-		if (n > 0 && (fd.revents & ~POLLOUT) != 0 &&
-		    !PQconsumeInput(connection))
-			return WAIT_LOST;
-	}
-	return WAIT_READY;
-}
-
-/* FATAL and PANIC end the session, whatever comes after them. */
-static bool
-is_last_word(const PGresult *result)
-{
-	const char *severity = PQresultErrorField(result,
-	    PG_DIAG_SEVERITY_NONLOCALIZED);
-
-	return severity == NULL || strcmp(severity, "ERROR") != 0;
-}
-
-static void
-take_result(struct exchange *ex, enum step step, const PGresult *result)
-{
-	switch (PQresultStatus(result)) {
-	case PGRES_TUPLES_OK:
-	case PGRES_COMMAND_OK:
-		ex->done[step] = true;
-		if (step == STEP_RUN)
-			ex->rows = result;
-		break;
-	case PGRES_PIPELINE_ABORTED:
-		break;
-	default:
-		if (ex->error != NULL)
-			break;
-		ex->error = result;
-		ex->failed = step;
-	}
-}
-
-/* Takes results until the Sync; may be called again after ENDING_LATE. */
-static enum ending
-collect(struct scope *sc, PGconn *connection, uint64_t deadline_ns,
-    struct exchange *ex, size_t *at)
-{
-	PGresult *result;
-	enum wait wait;
-
-	for (;;) {
-		wait = wait_result(connection, deadline_ns);
-		if (wait != WAIT_READY)
-			return wait == WAIT_LATE ? ENDING_LATE : ENDING_LOST;
-		result = PQgetResult(connection);
-		if (result == NULL) {
-			if (++*at > ex->count)
-				return ENDING_LOST;
-			continue;
-		}
-		arena_defer(sc->arena, drop_result, result);
-		if (PQresultStatus(result) == PGRES_PIPELINE_SYNC)
-			return ENDING_SYNC;
-		take_result(ex, *at < ex->count ? ex->step[*at] : STEP_SYNC,
-		    result);
-		if (ex->error == result && is_last_word(result))
-			return ENDING_LOST;
-	}
-}
-
-/* Asks the server to stop, by a connection of its own. */
-static void
-cancel(struct store *st)
-{
-	char words[256];
-
-	(void)PQcancel(st->cancel, words, sizeof(words));
-}
-
-enum ending
-exchange_finish(struct scope *sc, struct store *st, uint64_t deadline_ns,
-    struct exchange *ex)
-{
-	enum ending ending = ENDING_LOST;
-	size_t at = 0;
-
-	if (exchange_note(ex, STEP_SYNC, PQpipelineSync(st->connection)))
-		ending = collect(sc, st->connection, deadline_ns, ex, &at);
-	if (ending == ENDING_LATE) {
-		cancel(st);
-		ending = collect(sc, st->connection, clock_now_ns() +
-		    GRACE_MS * (uint64_t)1000000, ex, &at);
-		if (ending == ENDING_LOST)
-			ending = ENDING_LATE;
-	}
-	if (ending == ENDING_SYNC &&
-	    PQtransactionStatus(st->connection) != PQTRANS_IDLE)
-		ending = ENDING_LOST;
-	if (ending != ENDING_SYNC)
-		store_discard(st);
-	return ending;
-}
+enum { PART_CLAIM, PART_RUN, PART_SECOND, PART_COUNT };
 
 /* What a request is to the connection. */
 struct job {
 	const struct plan *plan;
-	struct query query;
+	struct part part[PART_COUNT];
 	const char *role;
 	const char *scope[3];		/* parameters of the scope */
 	bool reads;
-	struct statement *statement;	/* being prepared now, or NULL */
+	bool replica;			/* another store may do it, too */
+	unsigned conflicts;		/* so far */
+	bool stale, lost, moved, swept;	/* was it, once? */
 };
 
-/* Makes room first: what is forgotten must not depend on what follows. */
+static struct part
+part_of(enum step prepare, enum step run)
+{
+	return (struct part){ .prepare = prepare, .run = run };
+}
+
+static void
+add_second(struct scope *sc, struct store *st, struct job *job)
+{
+	struct part *second = &job->part[PART_SECOND];
+
+	second->wanted = true;
+	if (job->plan->match_count > 0)
+		store_sql_probe(sc->arena, job->plan, &st->second_sql,
+		    &second->query);
+	else if (job->plan->operation->verb == VERB_LIST && job->plan->total)
+		store_sql_count(sc->arena, job->plan, &st->second_sql,
+		    &second->query);
+	else
+		second->wanted = false;
+}
+
+static struct job
+job_of(struct scope *sc, struct store *st, const struct caller *caller,
+    const struct plan *plan)
+{
+	struct job job = { .plan = plan, .role = caller_role(caller),
+		.scope = { caller_role(caller), caller_claims(caller),
+		    sc->request_id },
+		.part = { part_of(STEP_PREPARE_CLAIM, STEP_CLAIM),
+		    part_of(STEP_PREPARE, STEP_RUN),
+		    part_of(STEP_PREPARE_SECOND, STEP_SECOND) } };
+
+	job.reads = store_reads(plan->operation);
+	job.part[PART_RUN].wanted = true;
+	store_sql(sc->arena, plan, &st->sql, &job.part[PART_RUN].query);
+	add_second(sc, st, &job);
+	if (plan->once == NULL)
+		return job;
+	job.part[PART_CLAIM].wanted = true;
+	store_sql_claim(sc->arena, plan, &st->claim_sql,
+	    &job.part[PART_CLAIM].query);
+	store_sql_keep(plan, &job.part[PART_RUN].query);
+	return job;
+}
+
+/* Sending. */
+
+static bool
+send_text(struct store *st, struct exchange *ex, enum step step,
+    const char *sql)
+{
+	return exchange_note(ex, step, PQsendQueryParams(st->connection, sql,
+	    0, NULL, NULL, NULL, NULL, 0));
+}
+
+static bool
+is_kept(const struct store *st, const struct part *part)
+{
+	return part->wanted && !part->query.passing &&
+	    !st->options->unprepared;
+}
+
+/* Finds what is prepared already, and counts what is not. */
+static size_t
+find_statements(struct store *st, struct job *job)
+{
+	size_t missing = 0;
+	int i;
+
+	for (i = 0; i < PART_COUNT; i++) {
+		struct part *part = &job->part[i];
+
+		part->statement = NULL;
+		if (!is_kept(st, part))
+			continue;
+		part->statement = statements_find(&st->statements, job->role,
+		    part->query.sql->at, part->query.sql->length);
+		missing += part->statement == NULL;
+	}
+	return missing;
+}
+
+/*
+ * Makes room first: what is forgotten must not depend on what follows.  What
+ * was found has just been used, so it is not the oldest; but to take one out
+ * moves others, so they are found once more.
+ */
 static bool
 send_forget(struct store *st, struct exchange *ex, struct job *job)
 {
+	struct statements *all = &st->statements;
+	size_t missing = find_statements(st, job), room = 0;
 	char name[STATEMENT_NAME_MAX], sql[STATEMENT_NAME_MAX + 16];
 	struct statement *oldest;
 
 	if (st->forget) {
 		st->forget = false;
-		return exchange_note(ex, STEP_FORGET, PQsendQueryParams(
-		    st->connection, "deallocate all", 0, NULL, NULL, NULL,
-		    NULL, 0));
+		return send_text(st, ex, STEP_FORGET, "deallocate all");
 	}
-	if (job->statement != NULL || !statements_full(&st->statements))
-		return true;
-	oldest = statements_oldest(&st->statements);
-	statement_name(oldest, name);
-	statements_remove(&st->statements, oldest);
-	snprintf(sql, sizeof(sql), "deallocate %s", name);
-	return exchange_note(ex, STEP_FORGET, PQsendQueryParams(
-	    st->connection, sql, 0, NULL, NULL, NULL, NULL, 0));
+	for (; room < FORGET_MAX && all->count > 0 &&
+	    all->count + missing > all->most; room++) {
+		oldest = statements_oldest(all);
+		statement_name(oldest, name);
+		statements_remove(all, oldest);
+		snprintf(sql, sizeof(sql), "deallocate %s", name);
+		if (!send_text(st, ex, STEP_FORGET, sql))
+			return false;
+	}
+	(void)find_statements(st, job);
+	return true;
 }
 
 static bool
 send_scope(struct store *st, struct exchange *ex, const struct job *job)
 {
-	const char *name = scope_name[job->reads];
+	static const char *const names[] = { "scope", "scope_read" };
+	const char *name = names[job->reads], *sql = st->scope_sql[job->reads];
 
+	if (st->options->unprepared)
+		return exchange_note(ex, STEP_SCOPE, PQsendQueryParams(
+		    st->connection, sql, countof(job->scope), NULL, job->scope,
+		    NULL, NULL, 0));
 	if (!st->scope_prepared[job->reads] &&
 	    !exchange_note(ex, STEP_PREPARE_SCOPE, PQsendPrepare(
-	    st->connection, name, scope_sql[job->reads], 0, NULL)))
+	    st->connection, name, sql, 0, NULL)))
 		return false;
 	return exchange_note(ex, STEP_SCOPE, PQsendQueryPrepared(
 	    st->connection, name, countof(job->scope), job->scope, NULL, NULL,
@@ -218,21 +181,51 @@ send_scope(struct store *st, struct exchange *ex, const struct job *job)
 }
 
 static bool
-send_statement(struct store *st, struct exchange *ex, struct job *job)
+send_part(struct store *st, struct exchange *ex, const struct job *job,
+    struct part *part)
 {
-	const struct query *q = &job->query;
+	const struct query *q = &part->query;
+	bool known = part->statement != NULL;
 	char name[STATEMENT_NAME_MAX];
-	bool known = job->statement != NULL;
 
+	if (!part->wanted)
+		return true;
+	if (!is_kept(st, part))
+		return exchange_note(ex, part->run, PQsendQueryParams(
+		    st->connection, q->sql->at, (int)q->param_count, NULL,
+		    q->params, NULL, NULL, 0));
 	if (!known)
-		job->statement = statements_add(&st->statements, job->role,
+		part->statement = statements_add(&st->statements, job->role,
 		    q->sql->at, q->sql->length);
-	statement_name(job->statement, name);
-	if (!known && !exchange_note(ex, STEP_PREPARE, PQsendPrepare(
+	statement_name(part->statement, name);
+	if (!known && !exchange_note(ex, part->prepare, PQsendPrepare(
 	    st->connection, name, q->sql->at, 0, NULL)))
 		return false;
-	return exchange_note(ex, STEP_RUN, PQsendQueryPrepared(st->connection,
-	    name, (int)q->param_count, q->params, NULL, NULL, 0));
+	return exchange_note(ex, part->run, PQsendQueryPrepared(
+	    st->connection, name, (int)q->param_count, q->params, NULL, NULL,
+	    0));
+}
+
+/*
+ * Of a rehearsal nothing stays, so constraints that are deferred to a COMMIT
+ * are looked at before the ROLLBACK.
+ */
+static bool
+send_all(struct store *st, struct exchange *ex, struct job *job)
+{
+	bool rehearsed = job->plan->rollback && !job->reads;
+	int i;
+
+	if (!send_forget(st, ex, job) ||
+	    (rehearsed && !send_text(st, ex, STEP_BEGIN, "begin")) ||
+	    !send_scope(st, ex, job))
+		return false;
+	for (i = 0; i < PART_COUNT; i++)
+		if (!send_part(st, ex, job, &job->part[i]))
+			return false;
+	return !rehearsed || (send_text(st, ex, STEP_CONSTRAINTS,
+	    "set constraints all immediate") &&
+	    send_text(st, ex, STEP_ROLLBACK, "rollback"));
 }
 
 /* Was the step sent, and has it failed or not been reached? */
@@ -243,8 +236,28 @@ was_in_vain(const struct exchange *ex, enum step step)
 
 	for (i = 0; i < ex->count; i++)
 		if (ex->step[i] == step)
-			return !ex->done[step];
+			return ex->result[step] == NULL;
 	return false;
+}
+
+/* What the server has not prepared after all is not kept in mind. */
+static void
+note_prepared(struct store *st, const struct job *job,
+    const struct exchange *ex)
+{
+	int i;
+
+	if (!st->options->unprepared)
+		st->scope_prepared[job->reads] =
+		    !was_in_vain(ex, STEP_PREPARE_SCOPE);
+	for (i = 0; i < PART_COUNT; i++) {
+		const struct part *part = &job->part[i];
+
+		if (is_kept(st, part) && was_in_vain(ex, part->prepare))
+			statements_remove(&st->statements, statements_find(
+			    &st->statements, job->role, part->query.sql->at,
+			    part->query.sql->length));
+	}
 }
 
 static enum ending
@@ -254,22 +267,32 @@ converse(struct scope *sc, struct store *st, struct job *job,
 	enum ending ending;
 
 	memset(ex, 0, sizeof(*ex));
-	job->statement = statements_find(&st->statements, job->role,
-	    job->query.sql->at, job->query.sql->length);
-	if (!send_forget(st, ex, job) || !send_scope(st, ex, job) ||
-	    !send_statement(st, ex, job)) {
+	if (!send_all(st, ex, job)) {
 		store_discard(st);
 		return ENDING_LOST;
 	}
 	ending = exchange_finish(sc, st, sc->deadline_ns, ex);
-	if (ending != ENDING_SYNC) {
+	if (ending == ENDING_SYNC)
+		note_prepared(st, job, ex);
+	else
 		metric_add("lockstep_database_failures_total", "", 1);
-		return ending;
-	}
-	st->scope_prepared[job->reads] = !was_in_vain(ex, STEP_PREPARE_SCOPE);
-	if (was_in_vain(ex, STEP_PREPARE))
-		statements_remove(&st->statements, job->statement);
-	return ENDING_SYNC;
+	return ending;
+}
+
+/* What came of it. */
+
+static const char *
+error_field(const struct exchange *ex, int code)
+{
+	return ex->error == NULL ? NULL : PQresultErrorField(ex->error, code);
+}
+
+static bool
+is_state(const struct exchange *ex, const char *sqlstate)
+{
+	const char *state = error_field(ex, PG_DIAG_SQLSTATE);
+
+	return state != NULL && strcmp(state, sqlstate) == 0;
 }
 
 /*
@@ -280,16 +303,10 @@ converse(struct scope *sc, struct store *st, struct job *job,
 static bool
 is_stale(const struct exchange *ex)
 {
-	const char *state, *where;
+	const char *where = error_field(ex, PG_DIAG_SOURCE_FUNCTION);
 
-	if (ex->error == NULL)
-		return false;
-	state = PQresultErrorField(ex->error, PG_DIAG_SQLSTATE);
-	where = PQresultErrorField(ex->error, PG_DIAG_SOURCE_FUNCTION);
-	if (state == NULL || where == NULL)
-		return false;
-	return strcmp(state, "26000") == 0 || (strcmp(state, "0A000") == 0 &&
-	    strcmp(where, "RevalidateCachedQuery") == 0);
+	return is_state(ex, "26000") || (is_state(ex, "0A000") &&
+	    where != NULL && strcmp(where, "RevalidateCachedQuery") == 0);
 }
 
 static void
@@ -300,10 +317,106 @@ forget_statements(struct store *st)
 	st->forget = true;
 }
 
-static const char *
-field_of(const PGresult *result, int code)
+/*
+ * Serialization failures and deadlocks: a pause of random length, longer each
+ * time, and once more.
+ */
+static bool
+try_again_after_conflict(struct scope *sc, struct store *st, struct job *job,
+    const struct exchange *ex)
 {
-	return PQresultErrorField(result, code);
+	const char *state = error_field(ex, PG_DIAG_SQLSTATE);
+	uint64_t ns = 1 + store_random(st, (uint64_t)CONFLICT_MS * 1000000 <<
+	    job->conflicts);
+	struct timespec pause = { .tv_nsec = (long)ns };
+	char labels[32];
+
+	if (!is_state(ex, "40001") && !is_state(ex, "40P01"))
+		return false;
+	if (job->replica || job->conflicts == CONFLICTS_MAX ||
+	    (sc->deadline_ns != 0 && clock_now_ns() + ns > sc->deadline_ns))
+		return false;
+	job->conflicts++;
+	snprintf(labels, sizeof(labels), "sqlstate=\"%s\"", state);
+	metric_add("lockstep_retries_total", labels, 1);
+	nanosleep(&pause, NULL);
+	return true;
+}
+
+/* Is it the first time?  From now on it is not. */
+static bool
+once(bool *was)
+{
+	bool first = !*was;
+
+	*was = true;
+	return first;
+}
+
+/*
+ * May it be run again, and is it worth it?  A server that takes no writes was
+ * the primary before: another of the connection string's hosts may be now.
+ */
+static bool
+is_to_run_again(struct scope *sc, struct store *st, struct job *job,
+    enum ending ending, const struct exchange *ex)
+{
+	if (ending == ENDING_LOST)
+		return (job->reads || job->plan->once != NULL) &&
+		    once(&job->lost);
+	if (ending != ENDING_SYNC)
+		return false;
+	if (is_stale(ex) && once(&job->stale)) {
+		forget_statements(st);
+		return true;
+	}
+	if (!job->reads && is_state(ex, "25006")) {
+		store_discard(st);
+		return once(&job->moved);
+	}
+	return try_again_after_conflict(sc, st, job, ex);
+}
+
+/* What a claim says, beside that it was granted. */
+static const struct {
+	const char *sqlstate;
+	enum problem problem;
+	const char *cause;
+} claims[] = {
+	{ "LSI01", PROBLEM_REQUEST_IN_PROGRESS, "the key is being worked on" },
+	{ "LSI02", PROBLEM_IDEMPOTENCY_KEY_REUSED,
+	    "the key was used for another request" },
+};
+
+/* PROBLEM_NONE: the error is none of the key's. */
+static enum problem
+key_problem(struct scope *sc, const struct job *job, const struct exchange *ex)
+{
+	const char *constraint = error_field(ex, PG_DIAG_CONSTRAINT_NAME);
+	size_t i;
+
+	for (i = 0; i < countof(claims); i++) {
+		if (ex->failed != STEP_CLAIM ||
+		    !is_state(ex, claims[i].sqlstate))
+			continue;
+		sc->retry_after_s = claims[i].problem ==
+		    PROBLEM_REQUEST_IN_PROGRESS;
+		return scope_fail(sc, claims[i].problem, "%s",
+		    claims[i].cause);
+	}
+	/* Under stricter isolation a claim does not see what has just ended. */
+	if (constraint != NULL && strcmp(constraint, "idempotency_pkey") == 0) {
+		sc->retry_after_s = 1;
+		return scope_fail(sc, PROBLEM_REQUEST_IN_PROGRESS,
+		    "the key was kept meanwhile");
+	}
+	if (is_state(ex, "LSI04"))
+		return job->plan->operation->verb == VERB_CREATE ?
+		    scope_fail(sc, PROBLEM_INTERNAL,
+		    "the insert made no row") :
+		    scope_fail(sc, PROBLEM_NOT_FOUND,
+		    "the function returned no row");
+	return PROBLEM_NONE;
 }
 
 /*
@@ -313,26 +426,68 @@ field_of(const PGresult *result, int code)
 static enum problem
 refused(struct scope *sc, const struct job *job, const struct exchange *ex)
 {
-	const PGresult *e = ex->error;
 	struct fault fault = {
-		.sqlstate = field_of(e, PG_DIAG_SQLSTATE),
-		.schema = field_of(e, PG_DIAG_SCHEMA_NAME),
-		.table = field_of(e, PG_DIAG_TABLE_NAME),
-		.column = field_of(e, PG_DIAG_COLUMN_NAME),
-		.constraint = field_of(e, PG_DIAG_CONSTRAINT_NAME),
-		.context = field_of(e, PG_DIAG_CONTEXT),
+		.sqlstate = error_field(ex, PG_DIAG_SQLSTATE),
+		.schema = error_field(ex, PG_DIAG_SCHEMA_NAME),
+		.table = error_field(ex, PG_DIAG_TABLE_NAME),
+		.column = error_field(ex, PG_DIAG_COLUMN_NAME),
+		.constraint = error_field(ex, PG_DIAG_CONSTRAINT_NAME),
+		.context = error_field(ex, PG_DIAG_CONTEXT),
 	};
+	enum problem p;
 
 	if (fault.sqlstate == NULL)
 		return scope_fail(sc, PROBLEM_INTERNAL, "libpq: %s",
-		    PQresStatus(PQresultStatus(e)));
-	if (ex->failed < STEP_PREPARE && (strncmp(fault.sqlstate, "42", 2) ==
+		    PQresStatus(PQresultStatus(ex->error)));
+	if (ex->failed <= STEP_SCOPE && (strncmp(fault.sqlstate, "42", 2) ==
 	    0 || strncmp(fault.sqlstate, "22", 2) == 0))
 		return scope_fail(sc, PROBLEM_INTERNAL, "SQLSTATE %s: the "
 		    "login role may not become %s", fault.sqlstate, job->role);
-	if (ex->failed == STEP_PREPARE)
-		fault.words = field_of(e, PG_DIAG_MESSAGE_PRIMARY);
+	if (!job->reads && is_state(ex, "25006"))
+		return store_unavailable(sc, "the server takes no writes");
+	if (job->plan->once != NULL &&
+	    (p = key_problem(sc, job, ex)) != PROBLEM_NONE)
+		return p;
+	if (ex->failed == STEP_PREPARE || ex->failed == STEP_PREPARE_CLAIM ||
+	    ex->failed == STEP_PREPARE_SECOND)
+		fault.words = error_field(ex, PG_DIAG_MESSAGE_PRIMARY);
 	return store_fault(sc, job->plan->operation, &fault);
+}
+
+/* Did a statement with If-Match find no row, though there is one? */
+static bool
+is_another_version(const struct job *job, const struct exchange *ex)
+{
+	const PGresult *rows = ex->result[STEP_RUN];
+
+	if (job->plan->match_count == 0 || PQntuples(ex->result[STEP_SECOND])
+	    == 0)
+		return false;
+	return job->plan->once != NULL ? PQgetisnull(rows, 0, 0) :
+	    PQntuples(rows) == 0;
+}
+
+static enum problem
+tell(struct scope *sc, struct store *st, const struct job *job,
+    const struct exchange *ex, struct outcome *ret)
+{
+	const PGresult *rows = ex->result[STEP_RUN];
+	const struct plan *plan = job->plan;
+	enum problem p;
+
+	if (rows == NULL)
+		return scope_fail(sc, PROBLEM_INTERNAL,
+		    "the statement gave no result");
+	if (is_another_version(job, ex))
+		return scope_fail(sc, PROBLEM_PRECONDITION_FAILED,
+		    "the row has another tag");
+	if (plan->once != NULL)
+		return store_kept(sc, st, plan, PQgetisnull(rows, 0, 0) ?
+		    NULL : PQgetvalue(rows, 0, 0), ret);
+	p = store_rows(sc, st, plan, &job->part[PART_RUN].query, rows, ret);
+	if (p == PROBLEM_NONE && ex->result[STEP_SECOND] != NULL)
+		store_total(plan, ex->result[STEP_SECOND], ret);
+	return p;
 }
 
 static enum problem
@@ -347,10 +502,7 @@ settle(struct scope *sc, struct store *st, const struct job *job,
 		    "the connection to the database was lost");
 	if (ex->error != NULL)
 		return refused(sc, job, ex);
-	if (ex->rows == NULL)
-		return scope_fail(sc, PROBLEM_INTERNAL,
-		    "the statement gave no result");
-	return store_rows(sc, st, job->plan, &job->query, ex->rows, ret);
+	return tell(sc, st, job, ex, ret);
 }
 
 /*
@@ -374,36 +526,129 @@ notice_loss(struct store *st)
 	}
 }
 
-enum problem
-store_run(struct scope *sc, struct store *st, const struct caller *caller,
-    const struct input *input, struct outcome *ret)
+/* Converses until there is an end that will not be another next time. */
+static enum problem
+run_job(struct scope *sc, struct store *st, struct job *job,
+    enum ending *ret_ending, struct exchange *ret)
 {
-	struct job job = { .plan = input_plan(input),
-		.role = caller_role(caller),
-		.scope = { caller_role(caller), caller_claims(caller),
-		    sc->request_id } };
-	struct exchange ex;
-	enum ending ending;
 	enum problem p;
-	bool again = true;
 
-	job.reads = store_reads(job.plan->operation);
-	store_sql(sc->arena, job.plan, &st->sql, &job.query);
-	if (st->sql.failed)
-		return scope_fail(sc, PROBLEM_INTERNAL, "statement too long");
-	if (!job.reads)
-		notice_loss(st);
-	for (;; again = false) {
+	do {
 		if (clock_left_ms(sc->deadline_ns) == 0)
 			return scope_fail(sc, PROBLEM_TIMEOUT,
 			    "the deadline passed before the statement");
 		if ((p = store_connect(sc, st)) != PROBLEM_NONE)
 			return p;
-		ending = converse(sc, st, &job, &ex);
-		if (again && ending == ENDING_SYNC && is_stale(&ex))
-			forget_statements(st);
-		else if (!again || ending != ENDING_LOST || !job.reads)
-			break;
+		*ret_ending = converse(sc, st, job, ret);
+	} while (is_to_run_again(sc, st, job, *ret_ending, ret));
+	return PROBLEM_NONE;
+}
+
+static bool
+was_done(const struct exchange *ex)
+{
+	return ex->error != NULL && ex->failed == STEP_CLAIM &&
+	    is_state(ex, "LSI03");
+}
+
+/*
+ * Tells what was replied, in a conversation of its own.  PROBLEM_NONE with
+ * *ret_gone: the key was swept a moment ago.
+ */
+static enum problem
+replay(struct scope *sc, struct store *st, const struct job *job,
+    bool *ret_gone, struct outcome *ret)
+{
+	struct job again = *job;
+	struct part *run = &again.part[PART_RUN];
+	struct exchange ex;
+	enum ending ending;
+	const PGresult *rows;
+	enum problem p;
+
+	again.part[PART_CLAIM].wanted = again.part[PART_SECOND].wanted = false;
+	store_sql_replay(sc->arena, job->plan, &st->claim_sql, &run->query);
+	if ((p = run_job(sc, st, &again, &ending, &ex)) != PROBLEM_NONE)
+		return p;
+	if (ending != ENDING_SYNC || ex.error != NULL)
+		return settle(sc, st, &again, ending, &ex, ret);
+	rows = ex.result[STEP_RUN];
+	if ((*ret_gone = PQntuples(rows) == 0))
+		return PROBLEM_NONE;
+	p = store_kept(sc, st, job->plan, PQgetvalue(rows, 0, 0), ret);
+	if (p != PROBLEM_NONE)
+		return p;
+	ret->replayed = true;
+	ret->request_id = PQgetvalue(rows, 0, 1);
+	return PROBLEM_NONE;
+}
+
+static enum problem
+run_primary(struct scope *sc, struct store *st, struct job *job,
+    struct outcome *ret)
+{
+	struct exchange ex;
+	enum ending ending;
+	bool gone = false;
+	enum problem p;
+
+	if (!job->reads && job->plan->once == NULL)
+		notice_loss(st);
+	for (;;) {
+		p = run_job(sc, st, job, &ending, &ex);
+		if (p != PROBLEM_NONE)
+			return p;
+		if (job->plan->once == NULL || ending != ENDING_SYNC ||
+		    !was_done(&ex))
+			return settle(sc, st, job, ending, &ex, ret);
+		p = replay(sc, st, job, &gone, ret);
+		if (p != PROBLEM_NONE || !gone)
+			return p;
+		if (!once(&job->swept))
+			return store_unavailable(sc, "the key was swept");
+		store_sql_claim(sc->arena, job->plan, &st->claim_sql,
+		    &job->part[PART_CLAIM].query);
 	}
-	return settle(sc, st, &job, ending, &ex, ret);
+}
+
+/*
+ * A replica that is down, or that had to cancel the statement for the sake of
+ * what the primary sent it, costs no request: the primary is asked.
+ */
+static bool
+run_replica(struct scope *sc, struct store *st, struct job *job,
+    enum problem *ret_problem, struct outcome *ret)
+{
+	unsigned issues = sc->issue_count;
+	struct exchange ex;
+	enum ending ending;
+
+	job->replica = true;
+	*ret_problem = run_job(sc, st->replica, job, &ending, &ex);
+	if (*ret_problem == PROBLEM_NONE)
+		*ret_problem = settle(sc, st->replica, job, ending, &ex, ret);
+	if (*ret_problem != PROBLEM_UNAVAILABLE)
+		return true;
+	metric_add("lockstep_replica_misses_total", "", 1);
+	scope_issues_rewind(sc, issues);
+	sc->cause = NULL;
+	sc->retry_after_s = 0;
+	job->replica = job->stale = job->lost = false;
+	return false;
+}
+
+enum problem
+store_run(struct scope *sc, struct store *st, const struct caller *caller,
+    const struct input *input, struct outcome *ret)
+{
+	const struct plan *plan = input_plan(input);
+	struct job job = job_of(sc, st, caller, plan);
+	enum problem p;
+
+	if (st->sql.failed || st->second_sql.failed)
+		return scope_fail(sc, PROBLEM_INTERNAL, "statement too long");
+	if (st->replica != NULL && plan->operation->replica && job.reads &&
+	    run_replica(sc, st, &job, &p, ret))
+		return p;
+	return run_primary(sc, st, &job, ret);
 }

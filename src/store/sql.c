@@ -5,35 +5,88 @@
  * the column or argument beside it.  The text depends on the plan's shape and
  * never on its values (but for NULL in a cursor), so that it can be prepared.
  */
-#include "store/internal.h"
+#include "store/sql.h"
 
 #include <string.h>
 
-static void
-put_param(struct query *q, const char *value)
+size_t
+add_param(struct query *q, const char *value)
 {
+	const char **wider;
+
+	if (q->param_count == q->param_room) {
+		q->param_room = q->param_room == 0 ? 8 : 2 * q->param_room;
+		wider = arena_alloc(q->arena, q->param_room * sizeof(*wider));
+		if (q->param_count > 0)
+			memcpy(wider, q->params,
+			    q->param_count * sizeof(*wider));
+		q->params = wider;
+	}
 	q->params[q->param_count++] = value;
-	buf_char(q->sql, '$');
-	buf_int(q->sql, (int64_t)q->param_count);
+	return q->param_count;
 }
 
-static void
-put_columns(struct query *q)
+void
+put_param(struct query *q, const char *value)
+{
+	buf_format(q->sql, "$%zu", add_param(q, value));
+}
+
+void
+put_fields(struct buf *sql, const struct field *const *fields, size_t count)
 {
 	size_t i;
 
-	for (i = 0; i < q->column_count; i++) {
+	for (i = 0; i < count; i++) {
 		if (i > 0)
-			buf_string(q->sql, ", ");
-		buf_string(q->sql, q->columns[i]->name_sql);
+			buf_string(sql, ", ");
+		buf_string(sql, fields[i]->name_sql);
 	}
 }
 
-static void
-put_returning(struct query *q)
+void
+put_columns(struct query *q)
 {
-	buf_string(q->sql, " returning ");
-	put_columns(q);
+	put_fields(q->sql, q->columns, q->column_count);
+}
+
+void
+put_key(struct query *q, const struct plan *plan)
+{
+	buf_format(q->sql, " where %s = ",
+	    plan->operation->resource->key->name_sql);
+	put_param(q, plan->key.text);
+}
+
+/*
+ * A hash of the row's text, whose form the session's settings fix.  Column
+ * grants are why the columns are named: row(t.*) would need all of them.
+ */
+void
+put_tag(struct buf *sql, const struct resource *resource)
+{
+	const char *before = "pg_catalog.left(pg_catalog.encode("
+	    "pg_catalog.sha256(pg_catalog.convert_to(row(";
+	size_t i;
+
+	for (i = 0; i < resource->field_count; i++) {
+		if (resource->fields[i].write_only)
+			continue;
+		buf_string(sql, before);
+		buf_string(sql, resource->fields[i].name_sql);
+		before = ", ";
+	}
+	buf_string(sql, ")::text, 'UTF8')), 'hex'), 32)");
+}
+
+/* Related rows change without their row, so with them there is none. */
+bool
+tells_tag(const struct plan *plan)
+{
+	return plan->tag && plan->embed_count == 0 && !plan->array &&
+	    plan->row_count == 0 && plan->operation->verb != VERB_LIST &&
+	    plan->operation->verb != VERB_DELETE &&
+	    plan->operation->verb != VERB_CALL;
 }
 
 char *
@@ -63,280 +116,15 @@ store_array(struct arena *arena, const char *const *values, size_t n)
 	return text;
 }
 
-/* In a pattern "*" stands for "%", which needs no escape in a URL. */
-static const char *
-pattern(struct arena *arena, const char *value)
-{
-	char *text = arena_string(arena, value), *at;
-
-	for (at = text; (at = strchr(at, '*')) != NULL; at++)
-		*at = '%';
-	return text;
-}
-
-/*
- * A column that is compared by pattern is taken as text, so that it may be a
- * uuid or an enum; on text that changes nothing.
- */
-static const struct {
-	const char *before, *after;	/* the parameter, if it takes one */
-	bool takes;
-} compares[] = {
-	[COMPARE_EQ] = { " = ", "", true },
-	[COMPARE_NEQ] = { " <> ", "", true },
-	[COMPARE_GT] = { " > ", "", true },
-	[COMPARE_GTE] = { " >= ", "", true },
-	[COMPARE_LT] = { " < ", "", true },
-	[COMPARE_LTE] = { " <= ", "", true },
-	[COMPARE_LIKE] = { "::text like ", "", true },
-	[COMPARE_ILIKE] = { "::text ilike ", "", true },
-	[COMPARE_IN] = { " = any(", ")", true },
-	[COMPARE_IS_NULL] = { " is null", "", false },
-	[COMPARE_IS_TRUE] = { " is true", "", false },
-	[COMPARE_IS_FALSE] = { " is false", "", false },
-	[COMPARE_IS_NOT_NULL] = { " is not null", "", false },
-};
-
-static const char *
-term_param(struct arena *arena, const struct term *term)
-{
-	switch (term->compare) {
-	case COMPARE_IN:
-		return store_array(arena, term->values, term->value_count);
-	case COMPARE_LIKE:
-	case COMPARE_ILIKE:
-		return pattern(arena, term->values[0]);
-	default:
-		return term->values[0];
-	}
-}
-
-static void
-put_term(struct arena *arena, struct query *q, const struct term *term)
-{
-	if (term->negated)
-		buf_string(q->sql, "not (");
-	buf_string(q->sql, term->field->name_sql);
-	buf_string(q->sql, compares[term->compare].before);
-	if (compares[term->compare].takes) {
-		put_param(q, term_param(arena, term));
-		buf_string(q->sql, compares[term->compare].after);
-	}
-	if (term->negated)
-		buf_char(q->sql, ')');
-}
-
-/*
- * The cursor.  Rows after a row, in an order whose last column is the key.
- *
- * Postgres sorts NULL as the greatest: last when ascending, first when
- * descending, and the order by below relies on that.
- */
-static bool
-nullable(const struct field *field)
-{
-	return field->types == 0 || (field->types & TYPE_NULL) != 0;
-}
-
-static bool
-order_is_plain(const struct plan *plan)
-{
-	size_t i;
-
-	for (i = 0; i < plan->order_count; i++)
-		if (plan->order[i].descending != plan->order[0].descending ||
-		    nullable(plan->order[i].field) || plan->after[i] == NULL)
-			return false;
-	return true;
-}
-
-/* ("a", "b") > ($1, $2): one range of one index. */
-static void
-put_after_plain(struct query *q, const struct plan *plan)
-{
-	size_t i;
-
-	for (i = 0; i < plan->order_count; i++) {
-		buf_string(q->sql, i == 0 ? "(" : ", ");
-		buf_string(q->sql, plan->order[i].field->name_sql);
-	}
-	buf_string(q->sql, plan->order[0].descending ? ") < " : ") > ");
-	for (i = 0; i < plan->order_count; i++) {
-		buf_string(q->sql, i == 0 ? "(" : ", ");
-		put_param(q, plan->after[i]);
-	}
-	buf_char(q->sql, ')');
-}
-
-/* Is the column beyond the cursor's value, number `param` of the query? */
-static void
-put_beyond(struct query *q, const struct sort *sort, const char *after,
-    size_t param)
-{
-	const char *name = sort->field->name_sql;
-
-	if (after == NULL && sort->descending)
-		buf_format(q->sql, "%s is not null", name);
-	else if (after == NULL)
-		buf_string(q->sql, "false");
-	else if (sort->descending || !nullable(sort->field))
-		buf_format(q->sql, "%s %c $%zu", name,
-		    sort->descending ? '<' : '>', param);
-	else
-		buf_format(q->sql, "(%s > $%zu or %s is null)", name, param,
-		    name);
-}
-
-/*
- * "a" beyond $1 or ("a" = $1 and ("b" beyond $2 or (...))), with a bound on
- * the first column before it, as the planner finds no range in an OR.
- */
-static void
-put_after(struct query *q, const struct plan *plan)
-{
-	const struct sort *first = &plan->order[0];
-	size_t i, param = q->param_count;
-
-	if (plan->after[0] != NULL &&
-	    (first->descending || !nullable(first->field)))
-		buf_format(q->sql, "%s %c= $%zu and ", first->field->name_sql,
-		    first->descending ? '<' : '>', param + 1);
-	for (i = 0; i < plan->order_count; i++) {
-		buf_char(q->sql, '(');
-		if (plan->after[i] != NULL) {
-			q->params[q->param_count++] = plan->after[i];
-			param++;
-		}
-		put_beyond(q, &plan->order[i], plan->after[i], param);
-		if (i + 1 == plan->order_count)
-			break;
-		buf_format(q->sql, " or (%s ", plan->order[i].field->name_sql);
-		if (plan->after[i] == NULL)
-			buf_string(q->sql, "is null and ");
-		else
-			buf_format(q->sql, "= $%zu and ", param);
-	}
-	for (i = 0; i + 1 < plan->order_count; i++)
-		buf_string(q->sql, "))");
-	buf_char(q->sql, ')');
-}
-
-static void
-put_where(struct arena *arena, struct query *q, const struct plan *plan)
-{
-	const char *before = " where ";
-	size_t i;
-
-	for (i = 0; i < plan->term_count; i++) {
-		buf_string(q->sql, before);
-		put_term(arena, q, &plan->terms[i]);
-		before = " and ";
-	}
-	if (plan->after == NULL)
-		return;
-	buf_string(q->sql, before);
-	if (order_is_plain(plan))
-		put_after_plain(q, plan);
-	else
-		put_after(q, plan);
-}
-
-/* One row more than is asked for tells whether there is a next page. */
-static void
-sql_list(struct arena *arena, const struct plan *plan, struct query *q)
-{
-	size_t i;
-
-	buf_string(q->sql, "select ");
-	put_columns(q);
-	buf_format(q->sql, " from %s", plan->operation->resource->table.sql);
-	put_where(arena, q, plan);
-	for (i = 0; i < plan->order_count; i++)
-		buf_format(q->sql, "%s%s%s", i == 0 ? " order by " : ", ",
-		    plan->order[i].field->name_sql,
-		    plan->order[i].descending ? " desc" : "");
-	buf_string(q->sql, " limit ");
-	put_param(q, arena_format(arena, "%u", plan->limit + 1));
-}
-
-static void
-put_key(struct query *q, const struct plan *plan)
-{
-	buf_format(q->sql, " where %s = ",
-	    plan->operation->resource->key->name_sql);
-	put_param(q, plan->key.text);
-}
-
-static void
-sql_read(struct arena *arena, const struct plan *plan, struct query *q)
-{
-	(void)arena;
-	buf_string(q->sql, "select ");
-	put_columns(q);
-	buf_format(q->sql, " from %s", plan->operation->resource->table.sql);
-	put_key(q, plan);
-}
-
-static void
-sql_create(struct arena *arena, const struct plan *plan, struct query *q)
-{
-	size_t i;
-
-	(void)arena;
-	buf_format(q->sql, "insert into %s",
-	    plan->operation->resource->table.sql);
-	for (i = 0; i < plan->value_count; i++) {
-		buf_string(q->sql, i == 0 ? " (" : ", ");
-		buf_string(q->sql, plan->values[i].field->name_sql);
-	}
-	buf_string(q->sql, plan->value_count == 0 ? " default values" :
-	    ") values (");
-	for (i = 0; i < plan->value_count; i++) {
-		if (i > 0)
-			buf_string(q->sql, ", ");
-		put_param(q, plan->values[i].text);
-	}
-	if (plan->value_count > 0)
-		buf_char(q->sql, ')');
-	put_returning(q);
-}
-
-static void
-sql_update(struct arena *arena, const struct plan *plan, struct query *q)
-{
-	size_t i;
-
-	(void)arena;
-	buf_format(q->sql, "update %s", plan->operation->resource->table.sql);
-	for (i = 0; i < plan->value_count; i++) {
-		buf_format(q->sql, "%s%s = ", i == 0 ? " set " : ", ",
-		    plan->values[i].field->name_sql);
-		put_param(q, plan->values[i].text);
-	}
-	put_key(q, plan);
-	put_returning(q);
-}
-
-static void
-sql_delete(struct arena *arena, const struct plan *plan, struct query *q)
-{
-	(void)arena;
-	buf_format(q->sql, "delete from %s",
-	    plan->operation->resource->table.sql);
-	put_key(q, plan);
-	put_returning(q);
-}
-
 /*
  * A function in FROM gives its columns, or one column when it returns json or
  * a plain value; rows.c tells them apart.
  */
 static void
-sql_call(struct arena *arena, const struct plan *plan, struct query *q)
+sql_call(const struct plan *plan, struct query *q)
 {
 	size_t i;
 
-	(void)arena;
 	buf_format(q->sql, "select * from %s(", plan->operation->function.sql);
 	for (i = 0; i < plan->value_count; i++) {
 		buf_format(q->sql, "%s%s => ", i == 0 ? "" : ", ",
@@ -346,8 +134,7 @@ sql_call(struct arena *arena, const struct plan *plan, struct query *q)
 	buf_char(q->sql, ')');
 }
 
-static void (*const writers[])(struct arena *, const struct plan *,
-    struct query *) = {
+static void (*const writers[])(const struct plan *, struct query *) = {
 	[VERB_LIST] = sql_list,
 	[VERB_READ] = sql_read,
 	[VERB_CREATE] = sql_create,
@@ -356,7 +143,7 @@ static void (*const writers[])(struct arena *, const struct plan *,
 	[VERB_CALL] = sql_call,
 };
 
-static void
+void
 need_column(struct query *q, const struct field *field)
 {
 	size_t i;
@@ -365,6 +152,13 @@ need_column(struct query *q, const struct field *field)
 		if (q->columns[i] == field)
 			return;
 	q->columns[q->column_count++] = field;
+}
+
+/* Is more told of the row than that it was there? */
+static bool
+tells_row(const struct plan *plan)
+{
+	return plan->operation->verb != VERB_DELETE && !plan->minimal;
 }
 
 /* What is told, then what the cursor and the Location header need. */
@@ -378,11 +172,11 @@ choose_columns(struct arena *arena, const struct plan *plan, struct query *q)
 	    plan->order_count + 1) * sizeof(const struct field *));
 	if (verb == VERB_CALL)
 		return;
-	for (i = 0; i < plan->select_count && verb != VERB_DELETE; i++)
+	for (i = 0; i < plan->select_count && tells_row(plan); i++)
 		q->columns[q->column_count++] = plan->select[i];
 	for (i = 0; i < plan->order_count && verb == VERB_LIST; i++)
 		need_column(q, plan->order[i].field);
-	if (verb == VERB_CREATE || verb == VERB_DELETE)
+	if (verb == VERB_CREATE || !tells_row(plan))
 		need_column(q, plan->operation->resource->key);
 }
 
@@ -390,13 +184,13 @@ void
 store_sql(struct arena *arena, const struct plan *plan, struct buf *sql,
     struct query *ret)
 {
-	struct query q = { .sql = sql };
+	struct query q = { .sql = sql, .arena = arena };
 
 	buf_clear(sql);
-	q.params = arena_alloc(arena, (plan->value_count + plan->term_count +
-	    plan->order_count + 2) * sizeof(char *));
+	q.tag = tells_tag(plan);
+	q.passing = plan->row_count > 0;
 	choose_columns(arena, plan, &q);
-	writers[plan->operation->verb](arena, plan, &q);
+	writers[plan->operation->verb](plan, &q);
 	*ret = q;
 }
 

@@ -146,11 +146,20 @@ keep_cause(struct scope *sc, enum problem p, const struct fault *f)
 	buf_release(&b);
 }
 
+/* Rows that are merged, two of which are the same one (cardinality). */
+static bool
+is_twice(const struct operation *operation, const struct fault *fault)
+{
+	return operation->upsert_count > 0 &&
+	    strcmp(fault->sqlstate, "21000") == 0;
+}
+
 enum problem
 store_fault(struct scope *sc, const struct operation *operation,
     const struct fault *fault)
 {
-	enum problem p = store_state(fault->sqlstate);
+	enum problem p = is_twice(operation, fault) ? PROBLEM_CONFLICT :
+	    store_state(fault->sqlstate);
 	const struct declared *d = NULL;
 
 	keep_cause(sc, p, fault);

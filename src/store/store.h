@@ -22,12 +22,16 @@ struct store;
 
 struct store_options {
 	const char *database;		/* libpq connection string */
+	const char *database_read;	/* of replicas, or NULL */
 	unsigned connect_timeout_ms;
 	unsigned statement_timeout_ms;
 	unsigned lock_timeout_ms;
 	unsigned idle_timeout_ms;	/* idle_in_transaction_session */
 	unsigned reconnect_max_ms;	/* the backoff's ceiling */
 	unsigned statements_max;	/* prepared, a connection */
+	bool unprepared;		/* keeps nothing in a session: for a
+					 * pooler that changes it */
+	unsigned keep_hours;		/* of replies under a key */
 	size_t reply_limit_bytes;	/* of an outcome's data; 0 = 16 MiB */
 	const char *trace_file;		/* PQtrace in regress mode, or NULL */
 };
@@ -46,20 +50,31 @@ struct outcome {
 	size_t data_length;
 	const char *next;	/* VERB_LIST: the next page's cursor, or NULL */
 	const char *key;	/* VERB_CREATE: the new row's key as text */
+	const char *tag;	/* the row's entity tag, unquoted, or NULL */
 	uint64_t rows;
+	bool total_known;	/* of the whole list, whatever the page: */
+	bool total_estimated;
+	uint64_t total;
+	bool replayed;		/* it was done before: this is what was told */
+	const char *request_id;	/* then: the request that did it */
 };
 
 /*
  * Runs the input as the caller: set the scope (role, claims, request id, read
- * only), the statement, Sync; one flush.  Nothing is told before the clean
- * Sync.  Reconnects first when there is no connection and the backoff allows.
+ * only), claim the key, the statement, Sync; one flush.  Nothing is told before
+ * the clean Sync.  Reconnects first when there is no connection and the backoff
+ * allows.  What conflicted with another transaction is run again, three times
+ * at most; so is, once, a read or a write with a key whose connection was lost.
+ * An operation that may goes to a replica, and to the primary without one.
  *
  * PROBLEM_NOT_FOUND: no row, or none that the role may see.
  * PROBLEM_FORBIDDEN: refused by a policy or grant.  PROBLEM_CONFLICT,
  * PROBLEM_REFERENCED, PROBLEM_VALIDATION_FAILED (a CHECK), PROBLEM_DECLARED:
  * by the SQLSTATE table and the contract.  PROBLEM_UNAVAILABLE: no connection,
  * or the database asks to come back.  PROBLEM_TIMEOUT: statement or deadline;
- * the statement is cancelled.  PROBLEM_INTERNAL: all else.
+ * the statement is cancelled.  PROBLEM_PRECONDITION_FAILED: the row is there
+ * and has none of the tags.  PROBLEM_REQUEST_IN_PROGRESS,
+ * PROBLEM_IDEMPOTENCY_KEY_REUSED: of the once.  PROBLEM_INTERNAL: all else.
  */
 enum problem store_run(struct scope *sc, struct store *store,
     const struct caller *caller, const struct input *input,
@@ -68,11 +83,19 @@ enum problem store_run(struct scope *sc, struct store *store,
 /*
  * Is the database there and fit to be served?  Connects when it must, and
  * makes one round trip.  PROBLEM_UNAVAILABLE, or PROBLEM_FORBIDDEN when time
- * will not mend it: the connection string is none, or the login role is unfit
+ * will not mend it: the connection string is none, the login role is unfit
  * (superuser, BYPASSRLS, CREATEROLE, owner of a table of the contract, or able
- * to become such a role); the scope's cause says which.
+ * to become such a role), or a key by which rows of a table are changed is not
+ * unique; the scope's cause says which.
  */
 enum problem store_ready(struct scope *sc, struct store *store) MUST_CHECK;
+
+/*
+ * Forgets replies that were kept for options->keep_hours, in batches, as the
+ * login role.  PROBLEM_UNAVAILABLE and the like; all that was swept is told.
+ */
+enum problem store_sweep(struct scope *sc, struct store *store,
+    uint64_t *ret_swept) MUST_CHECK;
 
 /* The SQL of an operation in its plainest form, for explain and documents. */
 void store_describe(const struct operation *operation, struct buf *out);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An operation in words, in the order of the corridor: who may, what is
- * judged, which statement runs, which errors are its own.
+ * An operation in words, in the order of the corridor: who may and how often,
+ * what is judged, which statement runs, which errors are its own.
  */
 #include "tool/tool.h"
 
@@ -66,6 +66,9 @@ explain_list(const struct operation *op, FILE *out)
 
 	explain_fields("filter", r->fields, r->field_count, is_filterable,
 	    out);
+	if (op->path_count > 0)
+		explain_fields("in json", op->paths, op->path_count, NULL,
+		    out);
 	explain_fields("sort", r->fields, r->field_count, is_sortable, out);
 	fprintf(out, "          order:");
 	for (size_t i = 0; i < op->order_count; i++)
@@ -73,6 +76,53 @@ explain_list(const struct operation *op, FILE *out)
 		    op->order[i].descending ? ".desc" : ".asc");
 	fprintf(out, "\n          limit: %u by default, at most %u\n",
 	    op->limit_default, op->limit_max);
+}
+
+static void
+explain_names(const char *title, const struct field *const *fields,
+    size_t count, FILE *out)
+{
+	if (count == 0)
+		return;
+	fprintf(out, "          %s:", title);
+	for (size_t i = 0; i < count; i++)
+		fprintf(out, " %s", fields[i]->name);
+	fputc('\n', out);
+}
+
+/* Header fields that are heard, or must be there. */
+static void
+explain_headers(const struct operation *op, FILE *out)
+{
+	static const char *const words[] = { [DEMAND_OPTIONAL] = "heard",
+		[DEMAND_REQUIRED] = "must be there" };
+	bool changes = op->verb == VERB_UPDATE || op->verb == VERB_DELETE;
+	enum demand match = changes && op->match == DEMAND_NONE ?
+	    DEMAND_OPTIONAL : op->match;
+
+	if (op->idempotency != DEMAND_NONE)
+		fprintf(out, "          Idempotency-Key: %s\n",
+		    words[op->idempotency]);
+	if (match != DEMAND_NONE)
+		fprintf(out, "          If-Match: %s\n", words[match]);
+	if (op->batch_max > 0)
+		fprintf(out, "          array: up to %u rows\n",
+		    op->batch_max);
+	explain_names("duplicates, by Prefer: resolution", op->upsert,
+	    op->upsert_count, out);
+	explain_names("search", op->search, op->search_count, out);
+	for (size_t i = 0; i < op->related_count; i++)
+		fprintf(out, "          related: %s of %s\n",
+		    op->related[i].name, op->related[i].resource->name);
+}
+
+static void
+explain_limit(const struct operation *op, FILE *out)
+{
+	if (op->rate != NULL)
+		fprintf(out, "limit     %s: %u in %u s, %u at once\n",
+		    op->rate->name, op->rate->count, op->rate->period_s,
+		    op->rate->burst);
 }
 
 static void
@@ -98,6 +148,7 @@ explain_what(const struct operation *op, FILE *out)
 	else if (op->verb == VERB_CALL)
 		explain_fields("arguments", op->arguments, op->argument_count,
 		    NULL, out);
+	explain_headers(op, out);
 }
 
 static void
@@ -138,10 +189,12 @@ tool_explain(const struct contract *contract, const struct match *match,
 		fprintf(out, "          {%s} = %s\n", match->name[i],
 		    match->value[i]);
 	explain_who(contract, op, out);
+	explain_limit(op, out);
 	explain_what(op, out);
 	explain_run(op, out);
-	fprintf(out, "envelope  %d%s\n", op->status,
-	    op->verb == VERB_LIST ? " with meta.page" : "");
+	fprintf(out, "envelope  %d%s, Cache-Control: %s\n", op->status,
+	    op->verb == VERB_LIST ? " with meta.page" : "",
+	    op->cache != NULL ? op->cache : "no-store");
 }
 
 void

@@ -84,6 +84,23 @@ json_member(struct buf *b, const char *name, const char *text)
 	buf_char(b, ',');
 }
 
+/* What a client must or may send besides; for generators. */
+static void
+json_demands(struct buf *b, const struct operation *op)
+{
+	static const char *const words[] = { [DEMAND_NONE] = "null",
+		[DEMAND_OPTIONAL] = "\"optional\"",
+		[DEMAND_REQUIRED] = "\"required\"" };
+
+	buf_format(b, ",\"idempotency\":%s,\"match\":%s,\"batch\":%u",
+	    words[op->idempotency], words[op->match], op->batch_max);
+	buf_string(b, ",\"rate\":");
+	if (op->rate != NULL)
+		buf_json_string(b, op->rate->name);
+	else
+		buf_string(b, "null");
+}
+
 static void
 json_route(struct buf *b, const struct contract *contract,
     const struct operation *op)
@@ -106,7 +123,9 @@ json_route(struct buf *b, const struct contract *contract,
 			buf_char(b, ',');
 		buf_json_string(b, op->roles[i]);
 	}
-	buf_string(b, "]}");
+	buf_char(b, ']');
+	json_demands(b, op);
+	buf_char(b, '}');
 }
 
 static void

@@ -39,6 +39,10 @@ class Operation:
             self.returns = None if name == "delete" else resource["schema"]
         self.roles = row["roles"]
         self.status = row.get("status", 201 if name == "create" else 200)
+        self.cache = row.get("cache")
+        self.related = set(row.get("related", {}))
+        self.idempotency = row.get("idempotency")
+        self.match = row.get("match")
         self.errors = {e["code"]: e.get("status") for e in
                        row.get("errors", {}).values()}
         self.errors.update({c["code"]: c.get("status", 409) for c in
@@ -87,40 +91,128 @@ class Contract:
             schema, resolver=resolver,
             format_checker=jsonschema.FormatChecker())
 
+    def methods(self, path):
+        """What Allow must say of a path; empty when there is none."""
+        found = {o.method for o in self.operations
+                 if o.matches(path.split("?")[0])}
+        if "GET" in found:
+            found.add("HEAD")
+        return found | {"OPTIONS"} if found else found
+
     def check(self, exchange):
         """Checks a reply against the contract; raises what is wrong."""
         method, path, _, _, reply = exchange
         try:
-            operation = self.find(method, path)
-            if reply.json.get("ok"):
+            operation = self.find("GET" if method == "HEAD" else method, path)
+            self._check_headers(operation, reply)
+            if method == "HEAD" or reply.status in (204, 304):
+                self._check_bodiless(method, path, reply)
+            elif is_rows(reply):
+                self._check_rows(operation, reply)
+            elif reply.json.get("ok"):
                 self._check_success(operation, path, reply)
             else:
                 self._check_failure(operation, reply)
-            meta = reply.json["meta"]["request_id"]
-            tap.same(meta, reply.headers.get("x-request-id"), "request id")
-            tap.same(reply.headers.get("cache-control"), "no-store")
         except Exception as wrong:
             raise AssertionError(f"{method} {path} -> {reply.status} "
                                  f"{reply.body[:400]!r}: {wrong}") from wrong
 
+    def _check_headers(self, operation, reply):
+        """What every reply says of itself."""
+        told = reply.headers
+        assert re.fullmatch(r"[A-Za-z0-9._-]{1,64}", told["x-request-id"])
+        kept = operation and operation.cache and (
+            200 <= reply.status < 300 or reply.status == 304)
+        tap.same(told.get("cache-control"),
+                 operation.cache if kept else "no-store", "Cache-Control")
+        if kept:
+            assert "Authorization" in told["vary"], told
+        tag = told.get("etag")
+        assert tag is None or re.fullmatch(r'(W/)?"[0-9a-f]{32}"', tag), tag
+        if "content-range" in told:
+            tap.same(operation.verb, "list", "Content-Range")
+        if operation and operation.verb == "list" and reply.status == 200:
+            assert "Accept" in told["vary"], told
+            range_ = re.fullmatch(r"(?:0-(\d+)|\*)/(\d+|\*)",
+                                  told.get("content-range", "*/*"))
+            assert range_, told["content-range"]
+            if range_[1] and range_[2] != "*":
+                assert int(range_[1]) < int(range_[2]), range_[0]
+        if self.about.get("cors", {}).get("origins"):
+            assert "Origin" in told.get("vary", ""), told
+
+    def _check_bodiless(self, method, path, reply):
+        tap.same(reply.body, b"", "body")
+        told = reply.headers
+        if reply.status in (204, 304):
+            for name in ("content-length", "content-type", "transfer-encoding",
+                         "content-encoding"):
+                assert name not in told, name
+        else:
+            assert int(told["content-length"]) > 0
+            tap.same(method, "HEAD", "method")
+        if reply.status == 304:
+            assert told.get("etag"), "a 304 without its tag"
+        if reply.status == 204:
+            tap.same(method, "OPTIONS", "method")
+            tap.same(told["allow"], ", ".join(sorted(self.methods(path))),
+                     "Allow")
+
+    def _check_rows(self, operation, reply):
+        """Rows without an envelope: NDJSON and CSV."""
+        tap.same((reply.status, operation.verb), (200, "list"))
+        lines = reply.body.decode()
+        assert lines == "" or lines.endswith("\n"), "the last line"
+        if reply.headers["content-type"] == "application/x-ndjson":
+            for line in lines.splitlines():
+                assert isinstance(json.loads(line), dict), line
+
     def _check_success(self, operation, path, reply):
         tap.same(sorted(reply.json), ["data", "meta", "ok"], "members")
-        tap.same(reply.status, operation.status, "status")
-        data = reply.json["data"]
-        if operation.returns is None:
-            tap.same(data, None, "data")
-            return
-        partial = "select=" in path
-        judge = self.validator(operation.returns, partial)
-        for item in data if operation.verb == "list" else [data]:
-            error = next(judge.iter_errors(item), None)
-            assert error is None, error and error.message
+        told = reply.headers
+        applied = told.get("preference-applied", "")
+        tap.same(reply.status, 200 if "resolution=" in applied else
+                 operation.status, "status")
+        replayed = told.get("idempotency-replayed")
+        assert replayed in (None, "true"), replayed
+        tap.same(reply.json["meta"]["request_id"] == told["x-request-id"],
+                 replayed is None, "request id, unless it is a replay")
+        self._check_data(operation, path, reply, applied)
         page = reply.json["meta"].get("page")
         tap.same(page is not None, operation.verb == "list", "meta.page")
+        if page:
+            tap.same("link" in told, page["next"] is not None, "Link")
+            total = told.get("content-range", "*/*").split("/")[1]
+            if "total" in page:
+                tap.same(total, str(page["total"]), "Content-Range")
+            tap.same("count=" in applied, "total" in page, "total")
+
+    def _check_data(self, operation, path, reply, applied):
+        data = reply.json["data"]
+        if operation.returns is None or "return=minimal" in applied:
+            tap.same(data, None, "data")
+            return
+        judge = self.validator(operation.returns, "select=" in path)
+        many = operation.verb == "list" or (
+            operation.verb == "create" and isinstance(data, list))
+        if data is None and "resolution=ignore" in applied:
+            return
+        for item in data if many else [data]:
+            for name in operation.related:
+                item.pop(name, None)
+            error = next(judge.iter_errors(item), None)
+            assert error is None, error and error.message
+        if operation.verb in ("read", "create", "update") and not many:
+            assert reply.headers.get("etag"), "no tag"
 
     def _check_failure(self, operation, reply):
         assert not LEAKS.search(reply.body), "internals leak"
         tap.same(sorted(reply.json), ["error", "meta", "ok"], "members")
+        tap.same(reply.json["meta"]["request_id"],
+                 reply.headers["x-request-id"], "request id")
+        for name in ("etag", "preference-applied", "idempotency-replayed",
+                     "link", "content-range", "location"):
+            assert name not in reply.headers, name
         error = reply.json["error"]
         known = {"code", "status", "message", "retryable", "issues",
                  "issues_truncated", "offset", "line", "column"}
@@ -140,10 +232,16 @@ class Contract:
             tap.same(issue["pointer"], pointer, "pointer of the path")
         if reply.status == 401:
             assert "www-authenticate" in reply.headers
-        if reply.status in (429, 503):
+        if reply.status in (429, 503) or \
+                error["code"] == "request_in_progress":
             assert int(reply.headers["retry-after"]) >= 1
         if reply.status == 405:
             assert reply.headers.get("allow")
+
+
+def is_rows(reply):
+    return reply.headers.get("content-type", "").split(";")[0] in (
+        "application/x-ndjson", "text/csv")
 
 
 def problems():

@@ -6,12 +6,12 @@ import json
 import os
 import signal
 import sys
-import threading
 import time
 
 import load
 import system as sut
 import tap
+from system import Later, waiting
 from tap import case, same, wait_for
 
 LIST = "/api/letters?limit=5"
@@ -19,33 +19,6 @@ LIST = "/api/letters?limit=5"
 
 def new_letter():
     return sut.NEW_LETTER
-
-
-def waiting(system, number):
-    """Are `number` backends waiting for a lock?"""
-    return int(system.cluster.psql(
-        "select count(*) from pg_stat_activity where wait_event_type = 'Lock' "
-        "and usename = 'lockstep'")) >= number
-
-
-class Later(threading.Thread):
-    """A request made in the background."""
-
-    def __init__(self, system, *arguments, **more):
-        super().__init__()
-        self.reply = None
-        self.took_s = None
-        self.call = lambda: system.curl(*arguments, **more)
-        self.start()
-
-    def run(self):
-        began = time.monotonic()
-        self.reply = self.call()
-        self.took_s = time.monotonic() - began
-
-    def finish(self):
-        self.join(40)
-        return self.reply
 
 
 @case
@@ -214,7 +187,8 @@ def overload(s):
     at once, and those that wait are answered."""
     for number in (0, 1):
         s.configure(number, workers=1, threads=2, queue=2,
-                    queue_timeout_ms=20000, lock_timeout_ms=20000,
+                    queue_timeout_ms=20000, queue_target_ms=0,
+                    lock_timeout_ms=20000,
                     statement_timeout_ms=20000, request_timeout_ms=20000)
     s.rolling_restart()
     with s.cluster.held("app.letters"):

@@ -26,6 +26,7 @@ TOP = os.environ.get("SRCDIR") or os.path.join(
     os.path.dirname(os.path.abspath(__file__)), "..", "..")
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
 PATIENCE_S = 5
+APP = "https://app.example.com"
 ID = re.compile(r"^[A-Za-z0-9._-]{1,64}\Z")
 
 
@@ -136,16 +137,28 @@ class Backend:
             return http("503 Service Unavailable", b'{"own":true}',
                         "Retry-After: 7\r\n")
         if path == "/api/large":
-            return http("200 OK", json.dumps(["word"] * 5000).encode())
+            return http("200 OK", json.dumps(["word"] * 5000).encode(),
+                        'ETag: "tag"\r\nVary: Accept\r\n')
+        if path == "/api/head":
+            return http("200 OK", b"" if request["REQUEST_METHOD"] == "HEAD"
+                        else b"{}" * 50, 'ETag: "tag"\r\n', 100)
+        if path == "/api/known":
+            return (b'Status: 304 Not Modified\r\nETag: "tag"\r\n'
+                    b"Cache-Control: private\r\n\r\n")
+        if path == "/api/allow":
+            return b"Status: 204 No Content\r\nAllow: GET, HEAD\r\n\r\n"
+        if path == "/api/link":
+            return http("200 OK", b"{}", f"Link: <{'x' * 16000}>\r\n"
+                        f"X-Other: {'y' * 8000}\r\n")
         text = {k: v for k, v in request.items() if k != "BODY"}
         text["BODY_BYTES"] = len(request["BODY"])
         return http("200 OK", json.dumps(text).encode())
 
 
-def http(status, body, more=""):
+def http(status, body, more="", length=None):
     head = (f"Status: {status}\r\nContent-Type: application/json\r\n"
             f"X-Request-Id: said-by-the-backend\r\n{more}"
-            f"Content-Length: {len(body)}\r\n\r\n")
+            f"Content-Length: {length or len(body)}\r\n\r\n")
     return head.encode() + body
 
 
@@ -605,11 +618,91 @@ def replies_of_lockstep_have_the_security_headers(n, a, b):
 def long_json_is_compressed_for_those_who_ask(n, a, b):
     reply = n.ask("/api/large", headers=["Accept-Encoding: gzip"])
     same(reply.field("Content-Encoding"), "gzip", "coding")
-    same(reply.field("Vary"), "Accept-Encoding", "Vary")
+    same(sorted(reply.all("Vary")), ["Accept", "Accept-Encoding"], "Vary")
     same(len(json.loads(gzip.decompress(reply.body))), 5000, "words")
+    same(reply.field("ETag"), 'W/"tag"', "the tag of what was changed")
     reply = n.ask("/api/large")
     same(reply.field("Content-Encoding"), None, "unasked")
     same(len(reply.json()), 5000, "words")
+    same(reply.field("ETag"), '"tag"', "the tag of what was not")
+
+
+@check
+def replies_without_a_body_pass_as_they_are(n, a, b):
+    for target, method, status, length in (
+            ("/api/head", "HEAD", 200, "100"), ("/api/known", "GET", 304, None),
+            ("/api/known", "HEAD", 304, None),
+            ("/api/allow", "OPTIONS", 204, None)):
+        reply = n.ask(target, method, ["Accept-Encoding: gzip",
+                                       'If-None-Match: "other"'])
+        same((reply.status, reply.body), (status, b""), target)
+        same(reply.field("Content-Length"), length, target + " length")
+        same(reply.field("Transfer-Encoding"), None, target + " coding")
+        same(reply.field("Content-Type"),
+             "application/json" if length else None, target + " type")
+        if status != 204:
+            same(reply.field("ETag"), '"tag"', target + " tag")
+    same(n.ask("/api/allow", "OPTIONS").field("Allow"), "GET, HEAD", "Allow")
+    # nginx has no opinion on conditions: they are for Lockstep.
+    for field in ('If-None-Match: "tag"', "If-None-Match: *",
+                  'If-Match: "other"'):
+        same(n.ask("/api/head", headers=[field]).status, 200, field)
+
+
+@check
+def a_head_may_hold_a_long_link(n, a, b):
+    reply = n.ask("/api/link")
+    same((reply.status, len(reply.field("Link"))), (200, 16002), "link")
+
+
+@check
+def fields_of_the_api_are_passed_on(n, a, b):
+    fields = {"Idempotency-Key": '"k 1"', "If-Match": '"a", W/"b"',
+              "If-None-Match": "*", "Prefer": "return=minimal",
+              "Origin": APP, "Access-Control-Request-Method": "PATCH",
+              "Access-Control-Request-Headers": "authorization,if-match"}
+    given = n.ask("/api/a", "PATCH", [f"{k}: {v}" for k, v in fields.items()]
+                  ).json()
+    for name, value in fields.items():
+        same(given["HTTP_" + name.upper().replace("-", "_")], value, name)
+
+
+CORS = ["Access-Control-Allow-Origin", "Access-Control-Allow-Credentials",
+        "Access-Control-Expose-Headers"]
+
+
+@check
+def errors_can_be_read_by_pages_of_the_origins_named(n, a, b):
+    def errors(stage, origin):
+        field = ["Origin: " + origin]
+        yield 404, stage.ask("/nowhere", headers=field)
+        yield 405, stage.ask("/api/a", "TRACE", field)
+        yield 413, stage.ask("/api/a", "POST",
+                             field + ["Content-Length: 1000000"])
+        yield 502, stage.ask("/api/vanish", headers=field)
+        yield 504, stage.ask("/api/stuck", "POST", field, b"{}")
+        yield 400, stage.ask("/api/%zz", headers=field)
+    for origin in (APP, "http://[::1]:5173"):
+        for status, reply in errors(n, origin):
+            if status != 400:   # its headers were never read
+                same([reply.all(name) for name in CORS], [[origin], ["true"], [
+                    "Allow, Retry-After, X-Request-Id"]], status)
+            same(reply.all("Vary"), ["Origin"], status)
+            is_envelope(reply, status, origin)
+    for origin in ("https://appXexample.com", APP + ".evil.example", "null",
+                   "x" + APP, APP + ":443", APP + "/", "*", ""):
+        for status, reply in errors(n, origin):
+            same([reply.all(name) for name in CORS], [[], [], []], origin)
+            same(reply.all("Vary"), ["Origin"], status)
+    reply = n.narrow.ask("/nowhere", headers=["Origin: https://any.example"])
+    same([reply.all(name) for name in CORS], [["*"], [], [
+        "Allow, Retry-After, X-Request-Id"]], "any")
+    same(n.narrow.ask("/nowhere").all(CORS[0]), [], "no page")
+    reply = n.slow.ask("/nowhere", headers=["Origin: " + APP])
+    same([reply.all(name) for name in CORS + ["Vary"]], [[]] * 4, "none let in")
+    # What is Lockstep's is for Lockstep to say.
+    reply = n.ask("/api/teapot", headers=["Origin: " + APP])
+    same([reply.all(name) for name in CORS], [[], [], []], "Lockstep's own")
 
 
 @check
@@ -762,12 +855,18 @@ def a_template_is_not_rendered_by_half(n, a, b):
     path = os.path.join(n.directory, "half.in")
     with open(path, "w") as file:
         file.write("listen @NOBODY_KNOWS@;\n")
-    for arguments in ([], ["LISTEN=80; evil on"], ["LISTEN"], ["LOG=a\nb"]):
+    def refused(template, arguments):
         done = subprocess.run(
-            [os.path.join(TOP, "nginx/render.sh"), path,
+            [os.path.join(TOP, "nginx/render.sh"), template,
              os.path.join(TOP, "src/base/problem.def"), *arguments],
             capture_output=True)
         assert done.returncode != 0, f"{arguments} was taken"
+    for arguments in ([], ["LISTEN=80; evil on"], ["LISTEN"], ["LOG=a\nb"]):
+        refused(path, arguments)
+    for origins in ("https://a b", "https://a,", "a.example", "*,https://a",
+                    "https://a/path", "https://(a|b)", "https://a.*"):
+        refused(os.path.join(TOP, "nginx/site.conf.in"),
+                ["ORIGINS=" + origins])
 
 
 def main():
@@ -779,9 +878,11 @@ def main():
     with tempfile.TemporaryDirectory(prefix="nginx-test.") as home:
         os.chmod(home, 0o755)
         stages = []
-        for name, values in (("main", {}),
+        for name, values in (("main", {"CREDENTIALS": "true", "ORIGINS":
+                                       APP + ",http://[::1]:5173"}),
                              ("slow", {"RATE": 1, "BURST": 2}),
-                             ("narrow", {"CONN": 1, "READ_TIMEOUT": "5s"}),
+                             ("narrow", {"CONN": 1, "READ_TIMEOUT": "5s",
+                                         "ORIGINS": "*"}),
                              ("second", {"protocol": " http2"})):
             directory = os.path.join(home, name)
             os.mkdir(directory)

@@ -54,9 +54,9 @@ def at_once(port, jobs, act, threads=THREADS):
     return out
 
 
-def post(token, target, body=None):
+def post(token, target, body=None, headers=()):
     data = None if body is None else json.dumps(body).encode()
-    return request("POST", target, token, data)
+    return request("POST", target, token, data, headers)
 
 
 def outcome(reply):
@@ -132,9 +132,13 @@ def payouts_within_earnings(s):
     earned; requests alone exhaust it."""
     earned, each = 10000, 1500
     made, token = affiliate(s, earned)
-    ask = post(token, "/api/payouts", {"amount_cents": each})
+
+    def ask():
+        return post(token, "/api/payouts", {"amount_cents": each},
+                    [("Idempotency-Key", str(uuid.uuid4()))])
+
     told = Counter(at_once(s.port, range(64), lambda c, _: outcome(
-        c.ask(ask))))
+        c.ask(ask()))))
     same(told, {(201, None): earned // each,
                 (409, "balance_insufficient"): 64 - earned // each})
     held = ("select coalesce(sum(amount_cents), 0) from app.payouts where "
@@ -144,7 +148,7 @@ def payouts_within_earnings(s):
 
     def either(c, turn):
         if turn % 3:
-            return outcome(c.ask(ask))
+            return outcome(c.ask(ask()))
         rows = c.ask(request("GET", "/api/payouts?status=eq.requested&limit=1",
                              token)).json["data"]
         if rows:
@@ -323,7 +327,7 @@ def strange(s):
 def ask_of(method, target, body, key, token):
     data = None if body is None else json.dumps(body).encode()
     return request(method, target.replace("{}", key), token, data,
-                   [("X-Request-Id", "same")])
+                   [("X-Request-Id", "same"), ("If-Match", "*")])
 
 
 def face(reply):

@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.parse
 
@@ -274,7 +275,7 @@ class System:
             "jwt_secret_file": self.secret,
             "metric_file": self.directory / "metrics",
             "log_file": self.log_path(number),
-            "workers": 2, "threads": 4, "drain_ms": 10000,
+            "workers": 2, "threads": 4, "drain_ms": 10000, "rates": "off",
         }
         if os.geteuid() == 0:
             settings["socket_mode"] = 666
@@ -344,13 +345,18 @@ class System:
         target.write_text(text.stdout)
 
     def _render_site(self):
+        cors = json.loads((pathlib.Path(self.contract) /
+                           "api.json").read_text()).get("cors", {})
         self._render("site.conf.in", self.directory / "site.conf",
                      SERVER_NAME="localhost",
                      LISTEN=f"127.0.0.1:{self.port}",
                      OPS_LISTEN=f"127.0.0.1:{self.ops_port}",
                      SOCKET_0=self.socket_path(0),
                      SOCKET_1=self.socket_path(self.instances - 1),
-                     LOG=self.directory / "log", **self.limits)
+                     LOG=self.directory / "log",
+                     ORIGINS=",".join(cors.get("origins", [])),
+                     CREDENTIALS=str(cors.get("credentials")).lower(),
+                     **self.limits)
         if self.edit:
             site = self.directory / "site.conf"
             site.write_text(self.edit(site.read_text()))
@@ -434,6 +440,8 @@ class System:
                    "-H", "Expect:"]
         if token:
             command += ["-H", f"Authorization: Bearer {token}"]
+        if method == "HEAD":
+            command += ["--head"]
         for name, value in (headers or {}).items():
             command += ["-H", f"{name}: {value}"]
         if body is not None:
@@ -454,6 +462,33 @@ class System:
         return reply
 
 
+def waiting(system, number):
+    """Are `number` backends waiting for a lock?"""
+    return int(system.cluster.psql(
+        "select count(*) from pg_stat_activity where wait_event_type = 'Lock' "
+        "and usename = 'lockstep'")) >= number
+
+
+class Later(threading.Thread):
+    """A request made in the background."""
+
+    def __init__(self, system, *arguments, **more):
+        super().__init__()
+        self.reply = None
+        self.took_s = None
+        self.call = lambda: system.curl(*arguments, **more)
+        self.start()
+
+    def run(self):
+        began = time.monotonic()
+        self.reply = self.call()
+        self.took_s = time.monotonic() - began
+
+    def finish(self):
+        self.join(40)
+        return self.reply
+
+
 def parse_reply(text):
     head, _, body = text.partition(b"\r\n\r\n")
     while re.match(rb"HTTP/\S+ 1\d\d", head):
@@ -462,7 +497,10 @@ def parse_reply(text):
     headers = {}
     for line in lines[1:]:
         name, _, value = line.partition(":")
-        headers[name.strip().lower()] = value.strip()
+        name, value = name.strip().lower(), value.strip()
+        # RFC 9110 5.3; all that may come twice are lists.
+        headers[name] = f"{headers[name]}, {value}" if name in headers \
+            else value
     return Reply(int(lines[0].split()[1]), headers, body)
 
 

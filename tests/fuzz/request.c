@@ -7,9 +7,29 @@
  */
 #include "fuzz.h"
 
+#include <strings.h>
+
 #include "base/text.h"
+#include "contract/internal.h"
 
 enum { PARAMS_MAX = 64 };
+
+/* JSON is given to who takes anything, and to who takes problems. */
+static void
+judge_media(const struct operation *op, const struct request *rq)
+{
+	enum media media = MEDIA_CSV;
+	bool list = op->verb == VERB_LIST;
+	enum problem p = media_choose(rq->accept, list, &media);
+
+	if (rq->accept == NULL || contract_takes_problem(rq->accept))
+		MUST(p == PROBLEM_NONE);
+	if (p == PROBLEM_NONE && (!list || rq->accept == NULL))
+		MUST(media == MEDIA_JSON);
+	if (rq->content_type != NULL && media_is_json(rq->content_type))
+		MUST(strncasecmp(rq->content_type + strspn(rq->content_type,
+		    " \t"), "application/json", 16) == 0);
+}
 
 static void
 judge(struct scope *sc, const struct request *rq)
@@ -28,8 +48,11 @@ judge(struct scope *sc, const struct request *rq)
 	for (size_t i = 0; i < rq->parameters; i++)
 		MUST(text_is_utf8(rq->parameter[i].value,
 		    strlen(rq->parameter[i].value)));
-	if (contract_route(contract, sc, rq, &match) == PROBLEM_NONE)
+	if (contract_route(contract, sc, rq, &match) == PROBLEM_NONE) {
 		MUST(match.operation != NULL);
+		MUST(contract_allow(contract, sc, rq) == PROBLEM_NONE);
+		judge_media(match.operation, rq);
+	}
 }
 
 int

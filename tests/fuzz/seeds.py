@@ -78,6 +78,11 @@ def requests():
              "CONTENT_TYPE=application/json\nHTTP_X_REQUEST_ID=r1\n"
              "HTTP_TRACEPARENT=00-4bf92f3577b34da6a3ce929d0e0e4736-"
              "00f067aa0ba902b7-01\n\n{\"title\":\"a\"}")
+        seed("request", head % (method, target) +
+             "HTTP_PREFER=return=minimal; a=\"b\\\"\", count=exact\n"
+             "HTTP_PREFER=handling = \"strict\"\nHTTP_IF_MATCH=\"a\", W/\"b\"\n"
+             "HTTP_ACCEPT=text/csv;q=0.5, application/json ; q=0.25, */*;q=0\n"
+             "HTTP_IDEMPOTENCY_KEY=k\n\n")
 
 
 def lists():
@@ -85,6 +90,13 @@ def lists():
                   "select=id,title&title=ilike.*a%2Ab*&after=WzFd",
                   "id=in.(7f3c2f0e-4a7b-4c0e-9d5c-0b8a4a1d2e3f,%22a%22)",
                   "created_at=gte.2026-01-01T00:00:00Z&status=not.is.null",
+                  "or=(status.eq.draft,not.and(pages.gt.3,title.like.\"a,*\"))",
+                  "not.or=(data->>kind.in.(note,bill),data->>paid.is.true)",
+                  "data->>amount=gte.5&search=two%20words&data->place->>city="
+                  "not.is.null",
+                  "select=*,owner(name,letters(id)),notes(*,author(name))",
+                  "(pages.eq.1,or(title.ilike.*x*,pages.not.is.null))",
+                  "(owner(id),notes(text,author(*)))",
                   "#[1,\"letters\",\"created_at.desc,id.desc\","
                   "\"2026-01-01T00:00:00Z\","
                   "\"7f3c2f0e-4a7b-4c0e-9d5c-0b8a4a1d2e3f\"]"):

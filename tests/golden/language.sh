@@ -36,6 +36,11 @@ verdicts='
 1 resource.refused/resources/f.json
 1 resource.refused/resources/g.json
 1 roles.refused/resources/letters.json
+1 demands.refused/api.json
+1 demands.refused/resources/companies.json
+1 wide.refused/resources/wide.json
+1 relate.refused/resources/calls.json
+1 relate.refused/resources/letters.json
 1 lint/faulty/resources/things.json
 '
 number=0

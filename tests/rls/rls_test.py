@@ -211,7 +211,8 @@ def cell(s, resource, operation, column, caller, token, user, verb):
         look = (f"select md5(t::text) from {table_of(resource)} t where "
                 f"{key_of(resource)}::text = '{key}'")
         before = s.cluster.psql(look)
-        reply = s.curl(operation.method, "/api" + path, token, body)
+        reply = s.curl(operation.method, "/api" + path, token, body,
+                       {"If-Match": "*"} if operation.match else None)
         assert reply.status in status, \
             f"{caller} {verb} {whose} {path} {reply.body[:300]!r}"
         if whose != "own":

@@ -5,7 +5,7 @@
  */
 #include "auth_make.h"
 
-static EVP_PKEY *rsa, *rsa_weak, *p256, *p384, *p521;
+static EVP_PKEY *rsa, *rsa_weak, *p256, *p384, *p521, *ed;
 
 static void
 make_keys(void)
@@ -15,6 +15,7 @@ make_keys(void)
 	p256 = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
 	p384 = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-384");
 	p521 = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-521");
+	ed = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 }
 
 static void
@@ -25,6 +26,7 @@ free_keys(void)
 	EVP_PKEY_free(p256);
 	EVP_PKEY_free(p384);
 	EVP_PKEY_free(p521);
+	EVP_PKEY_free(ed);
 }
 
 /* The DER of a public key, as openssl(1) makes it of a PEM file. */
@@ -63,13 +65,19 @@ START_TEST(the_pem_made_of_a_jwk_is_the_key_that_openssl_reads)
 
 	auth_keys_init(&keys);
 	ck_assert_ptr_null(add_set(&keys, arena_format(memory,
-	    "%s,%s,%s,%s,%s",
+	    "%s,%s,%s,%s,%s,%s,%s",
 	    jwk_of(rsa, ",\"kid\":\"a\",\"use\":\"sig\",\"x5t\":\"AA\""),
 	    jwk_of(p256, ",\"kid\":\"b\",\"key_ops\":[\"verify\"]"),
 	    jwk_of(p384, ",\"kid\":\"c\",\"alg\":\"ES384\""),
-	    jwk_of(p521, ",\"kid\":\"d\",\"alg\":\"ES512\""),
-	    jwk_of(rsa, ",\"kid\":\"e\",\"alg\":\"RS512\""))));
-	ck_assert_uint_eq(keys.count, 5);
+	    jwk_of(p521, ",\"kid\":\"d\""),
+	    jwk_of(rsa, ",\"kid\":\"e\",\"alg\":\"RS512\""),
+	    jwk_of(rsa, ",\"kid\":\"f\",\"alg\":\"PS512\""),
+	    jwk_of(ed, ",\"kid\":\"g\""))));
+	ck_assert_uint_eq(keys.count, 7);
+	ck_assert_str_eq(keys.key[5].algorithm->name, "PS512");
+	ck_assert_str_eq(keys.key[6].algorithm->name, "EdDSA");
+	same_key(&keys.key[5], rsa);
+	same_key(&keys.key[6], ed);
 	ck_assert_str_eq(keys.key[0].algorithm->name, "RS256");
 	ck_assert_str_eq(keys.key[1].algorithm->name, "ES256");
 	ck_assert_str_eq(keys.key[2].algorithm->name, "ES384");
@@ -219,37 +227,135 @@ END_TEST
 
 START_TEST(a_key_that_does_not_fit_its_algorithm_is_refused)
 {
-	refused(jwk_of(p384, ""), "without alg, an EC key must be on P-256");
-	refused(jwk_of(p521, ""), "without alg, an EC key must be on P-256");
 	refused(jwk_of(p384, ",\"alg\":\"ES256\""), "does not fit");
 	refused(jwk_of(p256, ",\"alg\":\"ES384\""), "does not fit");
 	refused(jwk_of(p256, ",\"alg\":\"RS256\""), "does not fit");
 	refused(jwk_of(rsa, ",\"alg\":\"ES256\""), "does not fit");
 	refused(jwk_of(rsa, ",\"alg\":\"HS256\""), "does not fit");
-	refused(jwk_of(rsa, ",\"alg\":\"PS256\""), "alg is not supported");
-	refused(jwk_of(rsa, ",\"alg\":\"RSA-OAEP\""), "alg is not supported");
-	refused(jwk_of(rsa, ",\"alg\":\"none\""), "alg is not supported");
-	refused(jwk_of(rsa, ",\"alg\":\"rs256\""), "alg is not supported");
+	refused(jwk_of(p256, ",\"alg\":\"PS256\""), "does not fit");
+	refused(jwk_of(ed, ",\"alg\":\"ES256\""), "does not fit");
+	refused(jwk_of(rsa, ",\"alg\":\"EdDSA\""), "does not fit");
 	refused(jwk_of(rsa, ",\"alg\":null"), "not all strings");
 	refused(jwk_of(rsa, ",\"alg\":\"RS256\\u0000\""), "not all strings");
-	refused("{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":"
+	refused("{\"kty\":\"OKP\",\"x\":"
 	    "\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}",
-	    "kty is not supported");
-	refused("{\"kty\":\"rsa\",\"n\":\"AQ\",\"e\":\"AQAB\"}",
-	    "kty is not supported");
+	    "crv is missing");
+	refused("{\"kty\":\"EC\",\"x\":\"AQ\",\"y\":\"AQ\"}",
+	    "crv is missing");
 	refused("{\"n\":\"AQ\",\"e\":\"AQAB\"}", "kty is missing");
 	refused("{\"kty\":7}", "kty is missing");
 }
 END_TEST
 
+/* The set is taken, without these; it says so in these words. */
+static void
+skipped(const char *jwk, const char *reason)
+{
+	const char *set = arena_format(memory, "{\"keys\":[%s,%s]}", jwk,
+	    jwk_of(p256, ",\"kid\":\"good\""));
+	struct auth_keys keys;
+	struct buf said, fault;
+
+	auth_keys_init(&keys);
+	buf_init(&said, 4096);
+	buf_init(&fault, 4096);
+	ck_assert_msg(auth_keys_add_jwks(&keys, "set.json", set, strlen(set),
+	    &said, &fault), "%s", fault.at);
+	ck_assert_uint_eq(keys.count, 1);
+	ck_assert_str_eq(keys.key[0].kid, "good");
+	ck_assert_msg(said.length > 0 && strstr(said.at, reason) != NULL,
+	    "\"%s\" and not \"%s\"", said.at, reason);
+	ck_assert_int_eq(strncmp(said.at, "set.json: key 1", 15), 0);
+	auth_keys_release(&keys);
+	buf_release(&said);
+	buf_release(&fault);
+}
+
+START_TEST(a_key_that_is_not_for_us_is_skipped_and_said_so)
+{
+	skipped(jwk_of(rsa, ",\"use\":\"enc\""), "use is not sig");
+	/* The kid of one that is skipped stands for nothing. */
+	skipped(jwk_of(rsa, ",\"kid\":\"good\",\"use\":\"enc\""), "use");
+	skipped(jwk_of(rsa, ",\"key_ops\":[\"wrapKey\"]"), "key_ops");
+	skipped(jwk_of(rsa, ",\"alg\":\"RSA-OAEP\""), "alg is not supported");
+	skipped(jwk_of(rsa, ",\"alg\":\"none\""), "alg is not supported");
+	skipped(jwk_of(rsa, ",\"alg\":\"rs256\""), "alg is not supported");
+	skipped("{\"kty\":\"AKP\",\"alg\":\"ML-DSA-44\",\"pub\":\"AA\"}",
+	    "alg is not supported");
+	skipped("{\"kty\":\"rsa\",\"n\":\"AQ\",\"e\":\"AQAB\"}",
+	    "kty or crv is not supported");
+	skipped("{\"kty\":\"OKP\",\"crv\":\"X25519\",\"x\":\"AA\"}",
+	    "kty or crv is not supported");
+	skipped("{\"kty\":\"EC\",\"crv\":\"secp256k1\",\"alg\":\"ES256K\","
+	    "\"x\":\"AA\",\"y\":\"AA\"}", "alg is not supported");
+	/* What is secret is none of a set's business, even to be skipped. */
+	refused(jwk_of(rsa, ",\"use\":\"enc\",\"d\":\"AQ\""), "private");
+	refused("{\"kty\":\"AKP\",\"alg\":\"X\",\"d\":\"AA\"}", "private");
+	refused("{\"kty\":\"oct\",\"use\":\"enc\",\"k\":\"AA\"}", "secret");
+	refused(jwk_of(rsa_weak, ",\"alg\":\"PS256\""), "fewer than 2048");
+}
+END_TEST
+
+START_TEST(a_key_of_an_algorithm_that_is_not_allowed_is_skipped)
+{
+	struct auth_keys keys;
+
+	auth_keys_init(&keys);
+	keys.allowed = auth_algorithm_bit(auth_algorithm_of("ES256"));
+	ck_assert_ptr_null(add_set(&keys, arena_format(memory, "%s,%s,%s",
+	    jwk_of(rsa, ",\"kid\":\"a\""), jwk_of(p256, ",\"kid\":\"b\""),
+	    jwk_of(ed, ",\"kid\":\"c\""))));
+	ck_assert_uint_eq(keys.count, 1);
+	ck_assert_str_eq(keys.key[0].kid, "b");
+	auth_keys_release(&keys);
+}
+END_TEST
+
+START_TEST(a_point_of_small_order_is_no_key)
+{
+	/* The first bytes; the rest is of the last but one; the last byte. */
+	static const struct { const char *first; int fill, last; } points[] = {
+		{ "00", 0x00, 0x00 }, { "00", 0x00, 0x80 },
+		{ "01", 0x00, 0x00 }, { "01", 0x00, 0x80 },
+		{ "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d"
+		    "53fc", 0, 0x05 },
+		{ "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d"
+		    "53fc", 0, 0x85 },
+		{ "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792"
+		    "ac03", 0, 0x7a },
+		{ "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792"
+		    "ac03", 0, 0xfa },
+		{ "ec", 0xff, 0x7f }, { "ec", 0xff, 0xff },
+		{ "ed", 0xff, 0x7f }, { "ee", 0xff, 0xff },
+		/* No small order, but no canonical spelling either. */
+		{ "f0", 0xff, 0x7f }, { "ff", 0xff, 0xff },
+	};
+	unsigned char bytes[32];
+	size_t length;
+
+	for (size_t i = 0; i < countof(points); i++) {
+		memset(bytes, points[i].fill, sizeof(bytes));
+		ck_assert_int_eq(OPENSSL_hexstr2buf_ex(bytes, sizeof(bytes),
+		    &length, points[i].first, '\0'), 1);
+		bytes[31] = (unsigned char)points[i].last;
+		refused(arena_format(memory, "{\"kty\":\"OKP\",\"crv\":"
+		    "\"Ed25519\",\"x\":\"%s\"}", base64url(bytes, 32)),
+		    "anybody can sign");
+	}
+	refused(arena_format(memory, "{\"kty\":\"OKP\",\"crv\":\"Ed25519\","
+	    "\"x\":\"%s\"}", base64url(bytes, 31)), "not of 32 bytes");
+}
+END_TEST
+
 START_TEST(a_key_for_another_purpose_is_refused)
 {
+	/* Alone, so that nothing is left. */
 	refused(jwk_of(rsa, ",\"use\":\"enc\""), "use is not sig");
-	refused(jwk_of(rsa, ",\"use\":null"), "use is not sig");
 	refused(jwk_of(rsa, ",\"key_ops\":[\"encrypt\"]"), "key_ops");
 	refused(jwk_of(rsa, ",\"key_ops\":[]"), "key_ops");
-	refused(jwk_of(rsa, ",\"key_ops\":\"verify\""), "key_ops");
 	refused(jwk_of(rsa, ",\"key_ops\":[null,7]"), "key_ops");
+	refused(jwk_of(rsa, ",\"use\":null"), "use is no string");
+	refused(jwk_of(rsa, ",\"key_ops\":\"verify\""), "no array");
 }
 END_TEST
 
@@ -304,13 +410,16 @@ static void
 text_refused(const char *text, size_t length, const char *reason)
 {
 	struct auth_keys keys;
-	struct buf fault;
+	struct buf skipped, fault;
 
 	auth_keys_init(&keys);
+	buf_init(&skipped, 4096);
 	buf_init(&fault, 4096);
-	ck_assert(!auth_keys_add_jwks(&keys, "set.json", text, length, &fault));
+	ck_assert(!auth_keys_add_jwks(&keys, "set.json", text, length,
+	    &skipped, &fault));
 	ck_assert_msg(strstr(fault.at, reason) != NULL, "%s", fault.at);
 	ck_assert_uint_eq(keys.count, 0);
+	buf_release(&skipped);
 	buf_release(&fault);
 }
 
@@ -438,9 +547,9 @@ START_TEST(auth_takes_its_keys_from_the_files)
 	static const char *const roles[] = { "member" };
 	const char *set = arena_format(memory, "{\"keys\":[%s]}\n",
 	    jwk_of(rsa, ",\"kid\":\"a\""));
-	struct signer by_rsa = { rsa, "SHA256", NULL, 0 };
+	struct signer by_rsa = { rsa, "SHA256", NULL, 0, 0 };
 	struct signer by_secret = { NULL, "SHA256",
-	    "01234567890123456789012345678901", 32 };
+	    "01234567890123456789012345678901", 32, 0 };
 	const char *claims = "{\"role\":\"member\",\"sub\":\"u\",\"exp\":@+60}";
 	struct auth_options options = { .roles = roles, .role_count = 1,
 	    .secret_file = file_of("01234567890123456789012345678901\n", 33),
@@ -482,6 +591,10 @@ main(void)
 	tcase_add_test(cases, a_modulus_of_the_roca_chips_is_refused);
 	tcase_add_test(cases, a_key_that_does_not_fit_its_algorithm_is_refused);
 	tcase_add_test(cases, a_key_for_another_purpose_is_refused);
+	tcase_add_test(cases, a_key_that_is_not_for_us_is_skipped_and_said_so);
+	tcase_add_test(cases,
+	    a_key_of_an_algorithm_that_is_not_allowed_is_skipped);
+	tcase_add_test(cases, a_point_of_small_order_is_no_key);
 	tcase_add_test(cases, numbers_that_are_no_key_are_refused);
 	tcase_add_test(cases,
 	    kids_are_distinct_and_short_or_the_set_is_refused);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "auth/key.h"
+#include "auth/source.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -33,6 +34,7 @@ struct signer {
 	const char *digest;	/* "SHA256" */
 	const void *secret;
 	size_t secret_length;
+	int salt;	/* PSS: bytes of salt, + 1; 0 = no PSS */
 };
 
 /* What auth said, in the arena of the tests. */
@@ -92,6 +94,7 @@ signature(const struct signer *s, const char *text)
 	unsigned char out[1100], raw[200];
 	size_t length = sizeof(out);
 	unsigned mac_length = 0;
+	EVP_PKEY_CTX *how = NULL;
 	EVP_MD_CTX *ctx;
 
 	if (s->pkey == NULL) {
@@ -101,8 +104,14 @@ signature(const struct signer *s, const char *text)
 		return base64url(out, mac_length);
 	}
 	ctx = EVP_MD_CTX_new();
-	ck_assert_int_eq(EVP_DigestSignInit_ex(ctx, NULL, s->digest, NULL, NULL,
+	ck_assert_int_eq(EVP_DigestSignInit_ex(ctx, &how, s->digest, NULL, NULL,
 	    s->pkey, NULL), 1);
+	if (s->salt > 0) {
+		ck_assert_int_eq(EVP_PKEY_CTX_set_rsa_padding(how,
+		    RSA_PKCS1_PSS_PADDING), 1);
+		ck_assert_int_eq(EVP_PKEY_CTX_set_rsa_pss_saltlen(how,
+		    s->salt - 1), 1);
+	}
 	ck_assert_int_eq(EVP_DigestSign(ctx, out, &length,
 	    (const unsigned char *)text, strlen(text)), 1);
 	EVP_MD_CTX_free(ctx);
@@ -146,7 +155,16 @@ static inline char *
 jwk_of(EVP_PKEY *pkey, const char *more)
 {
 	int bits = EVP_PKEY_get_bits(pkey), size = (bits + 7) / 8;
+	unsigned char point[32];
+	size_t length = sizeof(point);
 
+	if (EVP_PKEY_is_a(pkey, "ED25519")) {
+		ck_assert_int_eq(EVP_PKEY_get_raw_public_key(pkey, point,
+		    &length), 1);
+		return arena_format(memory, "{\"kty\":\"OKP\",\"crv\":"
+		    "\"Ed25519\",\"x\":\"%s\"%s}", base64url(point, length),
+		    more);
+	}
 	if (!EVP_PKEY_is_a(pkey, "EC"))
 		return arena_format(memory,
 		    "{\"kty\":\"RSA\",\"n\":\"%s\",\"e\":\"%s\"%s}",
@@ -164,15 +182,42 @@ add_set(struct auth_keys *keys, const char *jwks)
 {
 	const char *set = arena_format(memory, "{\"keys\":[%s]}", jwks);
 	const char *why = NULL;
-	struct buf fault;
+	struct buf skipped, fault;
 
+	buf_init(&skipped, 4096);
 	buf_init(&fault, 4096);
-	if (!auth_keys_add_jwks(keys, "set.json", set, strlen(set), &fault))
+	if (!auth_keys_add_jwks(keys, "set.json", set, strlen(set), &skipped,
+	    &fault))
 		why = arena_copy(memory, fault.at, fault.length);
 	else
 		ck_assert_uint_eq(fault.length, 0);
+	buf_release(&skipped);
 	buf_release(&fault);
 	return why;
+}
+
+/* The bytes of the base64url text. */
+static inline unsigned char *
+bytes_of(const char *text, size_t *ret_length)
+{
+	char *bytes = text_from_base64url(memory, text, strlen(text),
+	    ret_length);
+
+	ck_assert_msg(bytes != NULL, "%s", text);
+	return (unsigned char *)bytes;
+}
+
+/* Does the key's algorithm verify the token?  foreign: not by libjwt. */
+static inline bool
+holds(const struct auth_key *key, const char *token, bool foreign)
+{
+	const char *dot = strrchr(token, '.');
+	struct auth_signed it = { .token = token, .typ_foreign = foreign };
+
+	ck_assert_ptr_nonnull(dot);
+	it.text_length = (size_t)(dot - token);
+	it.signature = bytes_of(dot + 1, &it.signature_length);
+	return auth_signature_holds(key, &it);
 }
 
 /* A new file with this content; the caller unlinks it. */

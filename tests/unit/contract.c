@@ -25,6 +25,7 @@ static struct request request;
 static struct match match;
 static struct contract *contract;
 static struct auth *auth;
+static struct accept_options allowed;
 static char secret_file[] = "/tmp/contract-unit-XXXXXX";
 
 /* ---- means ---- */
@@ -123,8 +124,9 @@ make_request(const char *method, const char *target, const struct with *with)
 		    with->accept);
 	buf_init(&token, 4096);
 	if (with->role != NULL) {
-		ck_assert_int_eq(auth_mint(auth, &scope, with->role, "sub", 60,
-		    NULL, &token), PROBLEM_NONE);
+		ck_assert_int_eq(auth_mint(auth, &scope, &(struct auth_wish){
+		    .role = with->role, .subject = "sub", .life_s = 60 },
+		    &token), PROBLEM_NONE);
 		params[n++] = arena_format(arena,
 		    "HTTP_AUTHORIZATION=Bearer %s", token.at);
 	}
@@ -153,7 +155,7 @@ accept_with(const char *method, const char *target, const struct with *with,
 	ck_assert_int_eq(auth_identify(auth, &scope, &request, &caller),
 	    PROBLEM_NONE);
 	p = contract_accept(contract, &scope, &match, &request, caller,
-	    &input);
+	    &allowed, &input);
 	if (p == PROBLEM_NONE)
 		*ret = input_plan(input);
 	return p;
@@ -221,14 +223,15 @@ static const struct {
 	    "id=1" },
 	{ "POST", "/api/letters/1/send", PROBLEM_NONE, "letters.send",
 	    "id=1" },
-	{ "PUT", "/api/letters", PROBLEM_METHOD_NOT_ALLOWED, "GET, POST",
-	    "" },
-	{ "HEAD", "/api/letters", PROBLEM_METHOD_NOT_ALLOWED, "GET, POST",
-	    "" },
+	{ "HEAD", "/api/letters/1", PROBLEM_NONE, "letters.read", "id=1" },
+	{ "PUT", "/api/letters", PROBLEM_METHOD_NOT_ALLOWED,
+	    "GET, HEAD, OPTIONS, POST", "" },
+	{ "HEAD", "/api/letters/1/send", PROBLEM_METHOD_NOT_ALLOWED,
+	    "OPTIONS, POST", "" },
 	{ "OPTIONS", "/api/letters/1", PROBLEM_METHOD_NOT_ALLOWED,
-	    "DELETE, GET, PATCH", "" },
-	{ "BREW", "/api/letters/1/send", PROBLEM_METHOD_NOT_ALLOWED, "POST",
-	    "" },
+	    "DELETE, GET, HEAD, OPTIONS, PATCH", "" },
+	{ "BREW", "/api/letters/1/send", PROBLEM_METHOD_NOT_ALLOWED,
+	    "OPTIONS, POST", "" },
 	{ "GET", "/api", PROBLEM_NOT_FOUND, "", "" },
 	{ "GET", "/letters", PROBLEM_NOT_FOUND, "", "" },
 	{ "GET", "/api/letter", PROBLEM_NOT_FOUND, "", "" },
@@ -256,7 +259,7 @@ static const struct {
 	{ "PATCH", "/v1/api/site/pages/newest", PROBLEM_NONE, "pages.update",
 	    "slug=newest" },
 	{ "POST", "/v1/api/site/pages/archive", PROBLEM_METHOD_NOT_ALLOWED,
-	    "DELETE, GET, PATCH", "" },
+	    "DELETE, GET, HEAD, OPTIONS, PATCH", "" },
 	{ "GET", "/v1/site/pages", PROBLEM_NOT_FOUND, "", "" },
 };
 
@@ -345,7 +348,7 @@ static const struct {
 	{ "status=eq.lost", PROBLEM_INVALID_QUERY, "\"/status\":enum" },
 	{ "body=eq.x", PROBLEM_INVALID_QUERY, "\"/body\":parameter" },
 	{ "secret=eq.x", PROBLEM_INVALID_QUERY, "\"/secret\":parameter" },
-	{ "or=(a)", PROBLEM_INVALID_QUERY, "\"/or\":parameter" },
+	{ "or=(a)", PROBLEM_INVALID_QUERY, "\"/or\":syntax" },
 	{ "pages=eq.two", PROBLEM_INVALID_QUERY, "\"/pages\":type" },
 	{ "pages=eq.1.5", PROBLEM_INVALID_QUERY, "\"/pages\":type" },
 	{ "pages=eq.1e1", PROBLEM_INVALID_QUERY, "\"/pages\":type" },
@@ -390,7 +393,7 @@ static const struct {
 	{ "select=", PROBLEM_INVALID_QUERY, "\"/select\":syntax" },
 	{ "select=id,secret", PROBLEM_INVALID_QUERY, "\"/select\":syntax" },
 	{ "select=id,id", PROBLEM_INVALID_QUERY, "\"/select\":syntax" },
-	{ "select=*", PROBLEM_INVALID_QUERY, "\"/select\":syntax" },
+	{ "select=*", PROBLEM_NONE, "| created_at.desc id.desc | 10 | *" },
 	{ "a=1&limit=x&order=y&select=z&status=eq.q", PROBLEM_INVALID_QUERY,
 	    "\"/a\":parameter \"/limit\":type \"/order\":syntax "
 	    "\"/select\":syntax \"/status\":enum" },
@@ -643,6 +646,8 @@ static const struct {
 	{ "text/html , application/json ; q=0.001", true },
 	{ "application/json;q=0, application/problem+json", true },
 	{ "*/*;q=0, application/json", true },
+	{ "application/json;q=1.000, text/html", true },
+	{ "application/json;q=high", true },
 	{ "text/html", false },
 	{ "text/*", false },
 	{ "application/json;q=0", false },
@@ -657,9 +662,81 @@ START_TEST(the_reply_must_be_acceptable)
 {
 	const struct plan *plan;
 
-	ck_assert_int_eq(accept_with("GET", "/api/letters", &(struct with){
-	    .role = "authenticated", .accept = accepts[_i].accept }, &plan),
+	ck_assert_int_eq(accept_with("GET", "/api/letters/" ID,
+	    &(struct with){ .role = "authenticated",
+	    .accept = accepts[_i].accept }, &plan),
 	    accepts[_i].taken ? PROBLEM_NONE : PROBLEM_NOT_ACCEPTABLE);
+	if (accepts[_i].taken)
+		ck_assert_int_eq(plan->media, MEDIA_JSON);
+}
+END_TEST
+
+static const struct {
+	const char *accept;
+	int media;		/* -1 = none is acceptable */
+} list_accepts[] = {
+	{ NULL, MEDIA_JSON },
+	{ "*/*", MEDIA_JSON },
+	{ "application/*", MEDIA_JSON },
+	{ "text/html, application/xhtml+xml;q=0.9, */*;q=0.8", MEDIA_JSON },
+	{ "text/csv", MEDIA_CSV },
+	{ "Text/CSV; header=present", MEDIA_CSV },
+	{ "text/*", MEDIA_CSV },
+	{ "application/x-ndjson", MEDIA_NDJSON },
+	{ "text/csv, application/json", MEDIA_JSON },
+	{ "application/x-ndjson, text/csv", MEDIA_NDJSON },
+	{ "application/json;q=0.899, text/csv;q=0.9", MEDIA_CSV },
+	{ "application/json;q=0.9, text/csv;q=0.899", MEDIA_JSON },
+	{ "application/json;q=0.01, text/csv;q=0.1", MEDIA_CSV },
+	{ "text/csv ; Q=1, application/json ;q=0.999", MEDIA_CSV },
+	{ "text/csv, */*;q=0.1", MEDIA_CSV },
+	{ "text/csv;q=0.1, */*", MEDIA_JSON },
+	{ "application/json;q=0.1, application/*", MEDIA_NDJSON },
+	{ "application/json;q=0, */*", MEDIA_NDJSON },
+	{ "application/*;q=0, */*", MEDIA_CSV },
+	{ "text/csv, application/problem+json", MEDIA_CSV },
+	{ "text/csv;q=0, application/problem+json", MEDIA_JSON },
+	{ "application/problem+json;q=0", -1 },
+	{ "*/*;q=0", -1 },
+	{ "*/*;q=0.000, text/csv;q=0.001", MEDIA_CSV },
+	{ "text/html", -1 },
+	{ "text/csvx, xtext/csv, csv, text", -1 },
+	{ ",;,=,q=1", -1 },
+};
+
+START_TEST(a_list_comes_in_the_form_that_is_wanted_most)
+{
+	const struct plan *plan;
+	enum problem p = accept_with("GET", "/api/letters", &(struct with){
+	    .role = "authenticated", .accept = list_accepts[_i].accept },
+	    &plan);
+
+	ck_assert_int_eq(p, list_accepts[_i].media < 0 ?
+	    PROBLEM_NOT_ACCEPTABLE : PROBLEM_NONE);
+	if (p == PROBLEM_NONE)
+		ck_assert_int_eq((int)plan->media, list_accepts[_i].media);
+}
+END_TEST
+
+START_TEST(every_path_tells_its_methods)
+{
+	static const struct {
+		const char *target, *allow;
+	} rows[] = {
+		{ "/api/letters", "GET, HEAD, OPTIONS, POST" },
+		{ "/api/letters/" ID, "DELETE, GET, HEAD, OPTIONS, PATCH" },
+		{ "/api/letters/" ID "/send", "OPTIONS, POST" },
+		{ "/api/nothing", NULL },
+		{ "/api", NULL },
+	};
+
+	for (size_t i = 0; i < countof(rows); i++) {
+		make_request("OPTIONS", rows[i].target, &(struct with){ 0 });
+		ck_assert_int_eq(contract_allow(contract, &scope, &request),
+		    rows[i].allow != NULL ? PROBLEM_NONE : PROBLEM_NOT_FOUND);
+		if (rows[i].allow != NULL)
+			ck_assert_str_eq(scope.allow, rows[i].allow);
+	}
 }
 END_TEST
 
@@ -705,8 +782,11 @@ START_TEST(the_key_is_judged_by_its_schema)
 	    PROBLEM_VALIDATION_FAILED);
 	ck_assert_str_eq(issues(), "\"/id\":format");
 	ck_assert_int_eq(accept_get("/api/letters/" ID "?select=id", &plan),
+	    PROBLEM_NONE);
+	ck_assert_uint_eq(plan->select_count, 1);
+	ck_assert_int_eq(accept_get("/api/letters/" ID "?order=id", &plan),
 	    PROBLEM_INVALID_QUERY);
-	ck_assert_str_eq(issues(), "\"/select\":parameter");
+	ck_assert_str_eq(issues(), "\"/order\":parameter");
 }
 END_TEST
 
@@ -906,6 +986,7 @@ main(void)
 #define LOOP(test, table) tcase_add_loop_test(t, test, 0, countof(table))
 	LOOP(a_request_meets_its_operation, routes);
 	LOOP(literals_go_before_parameters, more_routes);
+	tcase_add_test(t, every_path_tells_its_methods);
 	LOOP(a_list_is_read_or_refused, lists);
 	tcase_add_test(t, a_list_takes_32_filters_and_100_values);
 	tcase_add_test(t, a_cursor_comes_back_as_it_was_made);
@@ -913,6 +994,7 @@ main(void)
 	LOOP(a_forged_cursor_is_judged, cursors);
 	tcase_add_test(t, a_role_that_is_not_listed_is_refused);
 	LOOP(the_reply_must_be_acceptable, accepts);
+	LOOP(a_list_comes_in_the_form_that_is_wanted_most, list_accepts);
 	LOOP(a_body_must_be_json_by_its_type, types);
 	tcase_add_test(t, the_key_is_judged_by_its_schema);
 	LOOP(a_body_becomes_values_or_issues, bodies);

@@ -211,10 +211,40 @@ END_TEST
 
 static const char *const ours[] = {
 	"REQUEST_METHOD", "REQUEST_URI", "CONTENT_TYPE", "CONTENT_LENGTH",
-	"HTTP_AUTHORIZATION", "HTTP_ACCEPT", "HTTP_ORIGIN", "HTTP_HOST",
+	"HTTP_AUTHORIZATION", "HTTP_ORIGIN", "HTTP_HOST",
 	"REQUEST_SCHEME", "REMOTE_ADDR", "HTTP_X_REQUEST_ID",
 	"HTTP_TRACEPARENT", "LOCKSTEP_DOOR", "HTTP_CONTENT_TYPE",
+	"HTTP_IDEMPOTENCY_KEY", "HTTP_ACCESS_CONTROL_REQUEST_METHOD",
 };
+
+/* Fields of ours that are lists, and where they go. */
+static const struct {
+	const char *name;
+	const char *const *place;
+} lists[] = {
+	{ "HTTP_ACCEPT", &rq.accept },
+	{ "HTTP_IF_MATCH", &rq.if_match },
+	{ "HTTP_IF_NONE_MATCH", &rq.if_none_match },
+	{ "HTTP_ACCESS_CONTROL_REQUEST_HEADERS", &rq.ask_headers },
+};
+
+/* One line of a field of ours with this value. */
+static enum problem
+parse_field(const char *name, const char *value)
+{
+	char *params[4] = { arena_format(memory, "%s=%s", name, value) };
+	size_t n = 1;
+
+	if (strcmp(name, "REQUEST_URI") != 0)
+		params[n++] = (char *)"REQUEST_URI=/a";
+	if (strcmp(name, "REQUEST_METHOD") != 0)
+		params[n++] = (char *)"REQUEST_METHOD=GET";
+	scope_init(&scope, memory);
+	return http_parse(&scope, params, "", 0, &rq);
+}
+
+static const char *const unclean[] = { "a\nb", "a\rb", "\x01", "a\x7f",
+	"a\tb", "\xff", "\xc0\xaf", "\xed\xa0\x80" };
 
 START_TEST(a_field_of_ours_that_comes_twice_is_refused)
 {
@@ -233,24 +263,114 @@ END_TEST
 
 START_TEST(a_field_of_ours_with_control_bytes_or_bad_utf8_is_refused)
 {
-	static const char *const bad[] = { "a\nb", "a\rb", "\x01", "a\x7f",
-		"a\tb", "\xff", "\xc0\xaf", "\xed\xa0\x80" };
-
-	for (size_t i = 0; i < countof(bad); i++) {
-		char *params[4] = { arena_format(memory, "%s=%s", ours[_i],
-		    bad[i]) };
-		size_t n = 1;
-
-		if (strcmp(ours[_i], "REQUEST_URI") != 0)
-			params[n++] = (char *)"REQUEST_URI=/a";
-		if (strcmp(ours[_i], "REQUEST_METHOD") != 0)
-			params[n++] = (char *)"REQUEST_METHOD=GET";
-		scope_init(&scope, memory);
-		ck_assert_int_eq(http_parse(&scope, params, "", 0, &rq),
+	for (size_t i = 0; i < countof(unclean); i++) {
+		ck_assert_int_eq(parse_field(ours[_i], unclean[i]),
 		    PROBLEM_BAD_REQUEST);
 		ck_assert_ptr_nonnull(strstr(scope.cause, ours[_i]));
 		ck_assert_ptr_nonnull(strstr(scope.cause, "control"));
 	}
+}
+END_TEST
+
+START_TEST(a_list_in_several_lines_is_one_and_is_judged_as_any_field)
+{
+	const char *name = lists[_i].name;
+	char *many[20] = { (char *)"REQUEST_URI=/a" };
+
+	ck_assert_int_eq(parse_with("/a", arena_format(memory, "%s=a/b", name),
+	    arena_format(memory, "%s=c/d", name)), PROBLEM_NONE);
+	ck_assert_str_eq(*lists[_i].place, "a/b, c/d");
+	ck_assert_int_eq(parse_with("/a", arena_format(memory, "%s=", name),
+	    arena_format(memory, "%s=c/d", name)), PROBLEM_NONE);
+	ck_assert_str_eq(*lists[_i].place, "c/d");
+	for (size_t i = 0; i < countof(unclean); i++)
+		ck_assert_int_eq(parse_field(name, unclean[i]),
+		    PROBLEM_BAD_REQUEST);
+	for (size_t i = 1; i <= 17; i++) {
+		ck_assert_int_eq(http_parse(&scope, many, "", 0, &rq),
+		    PROBLEM_NONE);
+		many[i] = arena_format(memory, "%s=a", name);
+	}
+	ck_assert_int_eq(http_parse(&scope, many, "", 0, &rq),
+	    PROBLEM_BAD_REQUEST);
+}
+END_TEST
+
+static const struct {
+	const char *field;
+	struct preferences want;
+} prefers[] = {
+	{ "return=minimal", { .returns = RETURN_MINIMAL } },
+	{ "return=representation", { .returns = RETURN_REPRESENTATION } },
+	{ "count=exact", { .total = TOTAL_EXACT } },
+	{ "count=estimated", { .total = TOTAL_ESTIMATED } },
+	{ "count=planned", { .total = TOTAL_ESTIMATED } },
+	{ "resolution=merge-duplicates", { .resolution = RESOLUTION_MERGE } },
+	{ "resolution=ignore-duplicates",
+	    { .resolution = RESOLUTION_IGNORE } },
+	{ "tx=rollback", { .rollback = true } },
+	{ "tx=commit", { .rollback = false } },
+	{ "handling=strict", { .strict = true } },
+	{ "handling=lenient", { .strict = false } },
+	{ "return=minimal,count=exact , tx=rollback", { .total = TOTAL_EXACT,
+	    .returns = RETURN_MINIMAL, .rollback = true } },
+	/* RFC 7240: names without case, words quoted, parameters, space. */
+	{ "Return = \"minimal\"", { .returns = RETURN_MINIMAL } },
+	{ "return=minimal; a; b=\"x,y;z\\\"\" , count=exact",
+	    { .returns = RETURN_MINIMAL, .total = TOTAL_EXACT } },
+	{ ",, return=minimal ,", { .returns = RETURN_MINIMAL } },
+	/* The first of two counts, whatever it says. */
+	{ "return=minimal, return=representation",
+	    { .returns = RETURN_MINIMAL } },
+	{ "tx=commit, tx=rollback", { .rollback = false } },
+	{ "return=odd, return=minimal", { .unknown = true } },
+	/* What is not known is nothing, and noted. */
+	{ "respond-async, wait=10, handling=strict",
+	    { .strict = true, .unknown = true } },
+	{ "return=Minimal", { .unknown = true } },
+	{ "return", { .unknown = true } },
+	{ "return=", { .unknown = true } },
+	{ "return=\"\"", { .unknown = true } },
+	{ "returns=minimal", { .unknown = true } },
+	{ "return=minimalist", { .unknown = true } },
+	{ "return=mini", { .unknown = true } },
+	{ "=minimal", { .unknown = true } },
+	{ "return minimal, count=exact", { .total = TOTAL_EXACT,
+	    .unknown = true } },
+	{ "()<>, return=minimal", { .returns = RETURN_MINIMAL,
+	    .unknown = true } },
+	{ "return=\"minimal", { .returns = RETURN_MINIMAL } },
+	{ "\"", { .unknown = true } },
+	{ "a=\"\\", { .unknown = true } },
+	{ ";", { .unknown = true } },
+	{ "return=minimal;;a=;", { .returns = RETURN_MINIMAL } },
+	{ ", ,", { .unknown = false } },
+};
+
+START_TEST(preferences_are_heard_by_name_and_word)
+{
+	const struct preferences *want = &prefers[_i].want, *got = &rq.prefer;
+
+	ck_assert_int_eq(parse_field("HTTP_PREFER", prefers[_i].field),
+	    PROBLEM_NONE);
+	ck_assert_int_eq(got->returns, want->returns);
+	ck_assert_int_eq(got->total, want->total);
+	ck_assert_int_eq(got->resolution, want->resolution);
+	ck_assert_int_eq(got->rollback, want->rollback);
+	ck_assert_int_eq(got->strict, want->strict);
+	ck_assert_int_eq(got->unknown, want->unknown);
+}
+END_TEST
+
+START_TEST(preferences_of_two_fields_are_heard_together)
+{
+	ck_assert_int_eq(parse_with("/a", "HTTP_PREFER=return=minimal",
+	    "HTTP_PREFER=count=exact, return=representation"), PROBLEM_NONE);
+	ck_assert_int_eq(rq.prefer.returns, RETURN_MINIMAL);
+	ck_assert_int_eq(rq.prefer.total, TOTAL_EXACT);
+	ck_assert_int_eq(parse("/a"), PROBLEM_NONE);
+	ck_assert_int_eq(rq.prefer.returns, RETURN_UNSAID);
+	ck_assert(!rq.prefer.unknown);
 }
 END_TEST
 
@@ -278,7 +398,10 @@ START_TEST(each_field_has_its_place)
 		(char *)"HTTP_ACCEPT=b", (char *)"HTTP_ORIGIN=c",
 		(char *)"HTTP_HOST=d", (char *)"REQUEST_SCHEME=https",
 		(char *)"REMOTE_ADDR=e", (char *)"HTTP_X_REQUEST_ID=f",
-		(char *)"LOCKSTEP_DOOR=ops", NULL
+		(char *)"LOCKSTEP_DOOR=ops", (char *)"HTTP_IDEMPOTENCY_KEY=g",
+		(char *)"HTTP_IF_MATCH=h", (char *)"HTTP_IF_NONE_MATCH=i",
+		(char *)"HTTP_ACCESS_CONTROL_REQUEST_METHOD=j",
+		(char *)"HTTP_ACCESS_CONTROL_REQUEST_HEADERS=k", NULL
 	};
 
 	ck_assert_int_eq(http_parse(&scope, params, "b\0dy", 4, &rq),
@@ -295,6 +418,11 @@ START_TEST(each_field_has_its_place)
 	ck_assert_str_eq(rq.scheme, "https");
 	ck_assert_str_eq(rq.remote_address, "e");
 	ck_assert_str_eq(scope.request_id, "f");
+	ck_assert_str_eq(rq.idempotency_key, "g");
+	ck_assert_str_eq(rq.if_match, "h");
+	ck_assert_str_eq(rq.if_none_match, "i");
+	ck_assert_str_eq(rq.ask_method, "j");
+	ck_assert_str_eq(rq.ask_headers, "k");
 	ck_assert(rq.ops);
 	ck_assert_mem_eq(rq.body, "b\0dy", 4);
 	ck_assert_uint_eq(rq.body_length, 4);
@@ -519,6 +647,8 @@ static const struct {
 	    "A: b\r\n\r\n" },
 	{ METHOD_GET, 304, NULL, "x", "Status: 304 Not Modified\r\n"
 	    "A: b\r\n\r\n" },
+	{ METHOD_HEAD, 304, NULL, "x", "Status: 304 Not Modified\r\n"
+	    "A: b\r\n\r\n" },
 	{ METHOD_GET, 299, NULL, "x", "Status: 299 \r\nContent-Type: "
 	    "application/json\r\nContent-Length: 1\r\nA: b\r\n\r\nx" },
 };
@@ -536,6 +666,23 @@ START_TEST(a_reply_is_head_blank_line_and_body)
 	buf_string(&rp.body, replies[_i].body);
 	text = over_the_wire(&rp, replies[_i].method, _i % 2 == 1, &records);
 	ck_assert_str_eq(text.at, replies[_i].text);
+	buf_release(&text);
+	reply_release(&rp);
+}
+END_TEST
+
+START_TEST(a_bodiless_reply_tells_the_length_alone)
+{
+	struct reply rp;
+	struct buf text;
+	size_t records;
+
+	reply_init(&rp, 100);
+	buf_string(&rp.body, "{\"a\":1}");
+	rp.bodiless = true;
+	text = over_the_wire(&rp, METHOD_GET, false, &records);
+	ck_assert_str_eq(text.at, "Status: 200 OK\r\nContent-Type: "
+	    "application/json\r\nContent-Length: 7\r\n\r\n");
 	buf_release(&text);
 	reply_release(&rp);
 }
@@ -593,14 +740,14 @@ START_TEST(a_cleared_reply_is_a_new_one)
 	reply_init(&rp, 3);
 	rp.status = 500;
 	rp.content_type = "a/b";
-	rp.close = true;
+	rp.close = rp.bodiless = true;
 	reply_header(&rp, "A", "b");
 	buf_string(&rp.body, "long");
 	ck_assert(rp.body.failed);
 	reply_clear(&rp);
 	ck_assert_int_eq(rp.status, 200);
 	ck_assert_ptr_null(rp.content_type);
-	ck_assert(!rp.close);
+	ck_assert(!rp.close && !rp.bodiless);
 	ck_assert(!rp.body.failed);
 	ck_assert_str_eq(rp.head.at, "");
 	ck_assert_uint_eq(rp.body.length, 0);
@@ -696,6 +843,12 @@ add_parsing(Suite *suite)
 	tcase_add_loop_test(t,
 	    a_field_of_ours_with_control_bytes_or_bad_utf8_is_refused, 0,
 	    (int)countof(ours));
+	tcase_add_loop_test(t,
+	    a_list_in_several_lines_is_one_and_is_judged_as_any_field, 0,
+	    (int)countof(lists));
+	tcase_add_loop_test(t, preferences_are_heard_by_name_and_word, 0,
+	    (int)countof(prefers));
+	tcase_add_test(t, preferences_of_two_fields_are_heard_together);
 	tcase_add_test(t, what_is_not_ours_is_not_read);
 	tcase_add_test(t, each_field_has_its_place);
 	tcase_add_test(t, an_empty_field_is_an_absent_one);
@@ -716,6 +869,7 @@ add_replies(Suite *suite)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, a_reply_is_head_blank_line_and_body, 0,
 	    (int)countof(replies));
+	tcase_add_test(t, a_bodiless_reply_tells_the_length_alone);
 	tcase_add_loop_test(t, a_body_of_any_size_goes_out_whole, 0,
 	    (int)countof(sizes));
 	tcase_add_test(t, a_header_is_never_split);

@@ -190,7 +190,10 @@ START_TEST(a_term_is_an_operator_and_a_parameter)
 }
 END_TEST
 
-/* Cursors: columns, directions, values (NULL for SQL's), the condition. */
+/*
+ * Cursors: columns, directions, values (NULL for SQL's), the conditions of the
+ * ranges, ";" between them.
+ */
 static const struct {
 	struct sort order[3];
 	size_t count;
@@ -203,29 +206,47 @@ static const struct {
 	    "(\"title\", \"id\") < ($1, $2)", "t|k|3" },
 	{ { { &fields[TITLE], false }, { &fields[ID], true } }, 2,
 	    { "t", "k" },
-	    "\"title\" >= $1 and (\"title\" > $1 or (\"title\" = $1 and "
-	    "(\"id\" < $2)))", "t|k|3" },
+	    "\"title\" = $1 and (\"id\") < ($2);(\"title\") > ($1)",
+	    "t|k|3" },
 	{ { { &fields[SENT_AT], false }, { &fields[ID], false } }, 2,
 	    { "t", "k" },
-	    "((\"sent_at\" > $1 or \"sent_at\" is null) or (\"sent_at\" = $1 "
-	    "and (\"id\" > $2)))", "t|k|3" },
+	    "\"sent_at\" = $1 and (\"id\") > ($2);\"sent_at\" is null;"
+	    "(\"sent_at\") > ($1)", "t|k|3" },
 	{ { { &fields[SENT_AT], false }, { &fields[ID], false } }, 2,
 	    { NULL, "k" },
-	    "(false or (\"sent_at\" is null and (\"id\" > $1)))", "k|3" },
+	    "\"sent_at\" is null and (\"id\") > ($1)", "k|3" },
 	{ { { &fields[SENT_AT], true }, { &fields[ID], true } }, 2,
 	    { "t", "k" },
-	    "\"sent_at\" <= $1 and (\"sent_at\" < $1 or (\"sent_at\" = $1 and "
-	    "(\"id\" < $2)))", "t|k|3" },
+	    "(\"sent_at\", \"id\") < ($1, $2)", "t|k|3" },
 	{ { { &fields[SENT_AT], true }, { &fields[ID], true } }, 2,
 	    { NULL, "k" },
-	    "(\"sent_at\" is not null or (\"sent_at\" is null and "
-	    "(\"id\" < $1)))", "k|3" },
+	    "\"sent_at\" is null and (\"id\") < ($1);"
+	    "\"sent_at\" is not null", "k|3" },
 	{ { { &fields[TITLE], true }, { &fields[SENT_AT], true },
 	    { &fields[ID], true } }, 3, { "t", NULL, "k" },
-	    "\"title\" <= $1 and (\"title\" < $1 or (\"title\" = $1 and "
-	    "(\"sent_at\" is not null or (\"sent_at\" is null and "
-	    "(\"id\" < $2)))))", "t|k|3" },
+	    "\"title\" = $1 and \"sent_at\" is null and (\"id\") < ($2);"
+	    "\"title\" = $1 and \"sent_at\" is not null;"
+	    "(\"title\") < ($1)", "t|k|3" },
 };
+
+/* The statement of a cursor: one range, or the first rows of several. */
+static const char *
+cursor_sql(const char *ranges, const char *tail)
+{
+	const char *head = "select \"id\", \"title\", \"sent_at\" from ";
+	const char *from = "\"app\".\"letters\" where ";
+	char *rest = arena_string(arena, ranges), *range;
+	const char *sql = "";
+
+	if (strchr(ranges, ';') == NULL)
+		return arena_format(arena, "%s%s%s%s", head, from, ranges,
+		    tail);
+	while ((range = strsep(&rest, ";")) != NULL)
+		sql = arena_format(arena, "%s%s(%s%s%s%s)", sql,
+		    *sql != '\0' ? " union all " : "", head, from, range,
+		    tail);
+	return arena_format(arena, "%s(%s) as \"0\"%s", head, sql, tail);
+}
 
 START_TEST(a_cursor_continues_after_its_row_nulls_as_the_greatest)
 {
@@ -243,10 +264,9 @@ START_TEST(a_cursor_continues_after_its_row_nulls_as_the_greatest)
 		order = arena_format(arena, "%s%s%s%s", order, i ? ", " : "",
 		    cursors[_i].order[i].field->name_sql,
 		    cursors[_i].order[i].descending ? " desc" : "");
-	expect_sql(&plan, arena_format(arena, "select \"id\", \"title\", "
-	    "\"sent_at\" from \"app\".\"letters\" where %s order by %s "
-	    "limit $%zu", cursors[_i].sql, order,
-	    strlen(cursors[_i].params) / 2 + 1), cursors[_i].params);
+	expect_sql(&plan, cursor_sql(cursors[_i].sql, arena_format(arena,
+	    " order by %s limit $%zu", order,
+	    strlen(cursors[_i].params) / 2 + 1)), cursors[_i].params);
 }
 END_TEST
 
@@ -409,6 +429,10 @@ static const struct {
 	{ 3807, 0, "{\"{\\\"a\\\": \\\"}\\\"}\",NULL}",
 	    "[{\"a\": \"}\"},null]" },
 	{ 99999, 0, "draft", "\"draft\"" },
+	{ 99999, TYPE_ARRAY | TYPE_NULL, "{draft,sent}",
+	    "[\"draft\",\"sent\"]" },
+	{ 99999, TYPE_ARRAY, "(1,2)", "\"(1,2)\"" },
+	{ 99999, TYPE_ARRAY | TYPE_STRING, "{draft}", "\"{draft}\"" },
 };
 
 START_TEST(a_value_is_written_by_its_type)

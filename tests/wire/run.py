@@ -7,14 +7,13 @@ import difflib
 import itertools
 import json
 import os
-import re
 import socket
 import subprocess
 import sys
 import time
 
 import wired
-from wired import tap
+from wired import conversation, problem, tap
 
 case = tap.case
 
@@ -40,18 +39,6 @@ def fresh(home):
 
 def count(home):
     return int(home.sql("select count(*) from app.notes"))
-
-
-def problem(reply, name, **more):
-    for key, value in {"problem": name, **more}.items():
-        tap.same(reply.get(key), value, f"{key} of {reply}")
-    return reply
-
-
-def conversation(wire, before):
-    """What the trace gained, without what differs from run to run."""
-    text = wire.trace.read_text()[before:]
-    return re.sub(r'"(iat|exp)":\d+', r'"\1":0', text)
 
 
 def spoken(home, kind):
@@ -417,6 +404,24 @@ def silent_database(home):
                 problem(wire.ask("GET", "/notes", deadline_ms=deadline_ms),
                         "UNAVAILABLE", retry_after=1)
                 tap.same(time.monotonic() - began < seconds, True, "in time")
+
+
+@case
+def a_silent_host(home):
+    """One of several hosts that says nothing delays a request, not the next."""
+    fresh(home)
+    place = home.directory / "mute"
+    place.mkdir()
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(place / ".s.PGSQL.5432"))
+        silent.listen()
+        with wired.Wire(home, options=f" host={place},{home.pg.directory} "
+                        "target_session_attrs=read-write") as wire:
+            problem(wire.ask("GET", "/notes", deadline_ms=300), "UNAVAILABLE")
+            began = time.monotonic()
+            tap.wait_for(lambda: wire.ask("GET", "/notes")["problem"] ==
+                         "NONE", "the other host", seconds=2)
+            tap.same(time.monotonic() - began < 1, True, "in time")
 
 
 @case

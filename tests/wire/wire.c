@@ -5,11 +5,13 @@
  * each.  The conversation with Postgres goes to a trace file.
  *
  *	wire run CONTRACT DATABASE TRACE SECRET STATEMENTS TIMEOUT_MS
+ *	    [DATABASE_READ [unprepared]]
  *	wire migrate up|status|verify DATABASE MIGRATIONS POLICIES [json]
  *
- * A request is SUBJECT ROLE METHOD TARGET DEADLINE_MS BODY, with a tab between
- * them; "-" for no subject, no token, no deadline, no body.  The line "ready"
- * asks store_ready().
+ * A request is SUBJECT ROLE METHOD TARGET DEADLINE_MS BODY and header fields
+ * (NAME=VALUE, as FastCGI names them), with a tab between them; "-" for no
+ * subject, no token, no deadline, no body.  The line "ready" asks
+ * store_ready(), "sweep" sweeps what was kept for 24 hours.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +23,7 @@
 #include "http/http.h"
 #include "store/store.h"
 
-enum { WORDS = 6 };
+enum { WORDS = 6, HEADERS = 6 };
 
 struct wire {
 	struct contract *contract;
@@ -69,6 +71,14 @@ tell(const struct scope *sc, enum problem p, const struct outcome *out)
 		buf_add(&b, out->data, out->data_length);
 		put_text(&b, "next", out->next);
 		put_text(&b, "key", out->key);
+		put_text(&b, "tag", out->tag);
+		put_text(&b, "first", out->request_id);
+		buf_format(&b, ",\"replayed\":%s", out->replayed ? "true" :
+		    "false");
+		if (out->total_known)
+			buf_format(&b, ",\"total\":%u,\"estimated\":%s",
+			    (unsigned)out->total, out->total_estimated ?
+			    "true" : "false");
 	}
 	buf_string(&b, "}\n");
 	fputs(b.at, stdout);
@@ -85,12 +95,13 @@ given(const char *word)
 static char *
 authorization(struct wire *w, struct scope *sc, char *const *word)
 {
+	struct auth_wish wish = { .role = word[1], .life_s = 3600,
+		.subject = given(word[0]) ? word[0] : NULL };
 	struct buf token;
 	char *header;
 
 	buf_init(&token, 8192);
-	if (auth_mint(w->auth, sc, word[1], given(word[0]) ? word[0] : NULL,
-	    3600, NULL, &token) != PROBLEM_NONE)
+	if (auth_mint(w->auth, sc, &wish, &token) != PROBLEM_NONE)
 		die("no token", NULL);
 	header = arena_format(sc->arena, "HTTP_AUTHORIZATION=Bearer %s",
 	    token.at);
@@ -102,16 +113,18 @@ static enum problem
 parse(struct wire *w, struct scope *sc, char *const *word, struct request *rq)
 {
 	const char *body = given(word[5]) ? word[5] : "";
-	char *params[] = {
+	char *params[7 + HEADERS] = {
 		arena_format(sc->arena, "REQUEST_METHOD=%s", word[2]),
 		arena_format(sc->arena, "REQUEST_URI=%s", word[3]),
 		arena_format(sc->arena, "HTTP_X_REQUEST_ID=wire-%u",
 		    w->number),
 		arena_format(sc->arena, "CONTENT_LENGTH=%zu", strlen(body)),
 		arena_string(sc->arena, "CONTENT_TYPE=application/json"),
-		given(word[1]) ? authorization(w, sc, word) : NULL,
-		NULL };
+		given(word[1]) ? authorization(w, sc, word) :
+		    arena_string(sc->arena, "HTTP_ACCEPT=*/*"),
+	};
 
+	memcpy(params + 6, word + WORDS, HEADERS * sizeof(char *));
 	if (!given(word[5]))
 		params[4][strlen("CONTENT_TYPE=")] = '\0';
 	return http_parse(sc, params, body, strlen(body), rq);
@@ -120,6 +133,7 @@ parse(struct wire *w, struct scope *sc, char *const *word, struct request *rq)
 static enum problem
 walk(struct wire *w, struct scope *sc, char *const *word, struct outcome *out)
 {
+	const struct accept_options options = { .rollback = true };
 	struct request *rq = arena_alloc(sc->arena, sizeof(*rq));
 	const struct caller *caller;
 	const struct input *input;
@@ -131,7 +145,7 @@ walk(struct wire *w, struct scope *sc, char *const *word, struct outcome *out)
 	    PROBLEM_NONE ||
 	    (p = auth_identify(w->auth, sc, rq, &caller)) != PROBLEM_NONE ||
 	    (p = contract_accept(w->contract, sc, &match, rq, caller,
-	    &input)) != PROBLEM_NONE)
+	    &options, &input)) != PROBLEM_NONE)
 		return p;
 	if (given(word[4]))
 		sc->deadline_ns = clock_now_ns() +
@@ -140,21 +154,33 @@ walk(struct wire *w, struct scope *sc, char *const *word, struct outcome *out)
 }
 
 static void
+sweep(struct wire *w, struct scope *sc)
+{
+	uint64_t swept = 0;
+	enum problem p = store_sweep(sc, w->store, &swept);
+
+	tell(sc, p, &(struct outcome){ .data = "null", .data_length = 4,
+	    .rows = swept });
+}
+
+static void
 answer(struct wire *w, char *line)
 {
-	char *word[WORDS] = { line };
+	char *word[WORDS + HEADERS] = { line };
 	struct outcome out;
 	struct scope sc;
 	int n = 1;
 
 	scope_init(&sc, w->arena);
 	w->number++;
-	while (n < WORDS && (line = strchr(line, '\t')) != NULL) {
+	while (n < WORDS + HEADERS && (line = strchr(line, '\t')) != NULL) {
 		*line++ = '\0';
 		word[n++] = line;
 	}
-	if (n == WORDS)
+	if (n >= WORDS)
 		tell(&sc, walk(w, &sc, word, &out), &out);
+	else if (strcmp(word[0], "sweep") == 0)
+		sweep(w, &sc);
 	else
 		tell(&sc, store_ready(&sc, w->store), NULL);
 	arena_reset(w->arena);
@@ -168,6 +194,10 @@ run(char **argument)
 		.idle_timeout_ms = 5000, .reconnect_max_ms = 400,
 		.statement_timeout_ms = (unsigned)atoi(argument[5]),
 		.statements_max = (unsigned)atoi(argument[4]),
+		.database_read = argument[6] != NULL && given(argument[6]) ?
+		    argument[6] : NULL,
+		.unprepared = argument[6] != NULL && argument[7] != NULL,
+		.keep_hours = 24,
 		.trace_file = given(argument[2]) ? argument[2] : NULL };
 	struct auth_options auth = { .secret_file = argument[3] };
 	const struct contract_about *about;
@@ -212,7 +242,7 @@ migrate(char **argument)
 int
 main(int argc, char **argv)
 {
-	if (argc == 8 && strcmp(argv[1], "run") == 0)
+	if (argc >= 8 && strcmp(argv[1], "run") == 0)
 		return run(argv + 2);
 	if (argc >= 6 && strcmp(argv[1], "migrate") == 0)
 		return migrate(argv + 2);

@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -18,16 +19,30 @@ import tap  # noqa: E402
 WIRE = os.environ.get("WIRE", str(system.BUILD / "tests/wire/wire"))
 
 
+def problem(reply, name, **more):
+    for key, value in {"problem": name, **more}.items():
+        tap.same(reply.get(key), value, f"{key} of {reply}")
+    return reply
+
+
+def conversation(wire, before):
+    """What the trace gained, without what differs from run to run."""
+    text = wire.trace.read_text()[before:]
+    return re.sub(r'"(iat|exp)":\d+', r'"\1":0', text)
+
+
 class Wire:
     """A running `wire run`: ask() sends a request and gives what came out."""
 
     def __init__(self, home, user="wire", statements=64, timeout_ms=5000,
-                 contract=HERE / "contract", options=""):
+                 contract=HERE / "contract", options="", pg=None,
+                 replica="-", unprepared=False):
         self.trace = home.directory / f"trace-{home.count}"
         home.count += 1
         command = [WIRE, "run", str(contract),
-                   home.pg.conninfo(user, "wire") + options, str(self.trace),
-                   str(home.secret), str(statements), str(timeout_ms)]
+                   (pg or home.pg.conninfo(user, "wire")) + options,
+                   str(self.trace), str(home.secret), str(statements),
+                   str(timeout_ms), replica] + ["unprepared"] * unprepared
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
@@ -47,10 +62,13 @@ class Wire:
         return json.loads(self.process.stdout.readline())
 
     def send(self, method, target, body=None, subject="alice", role="member",
-             deadline_ms="-"):
+             deadline_ms="-", key=None, match=None, prefer=None):
         text = "-" if body is None else json.dumps(body)
+        headers = [f"{name}={value}" for name, value in (
+            ("HTTP_IDEMPOTENCY_KEY", key), ("HTTP_IF_MATCH", match),
+            ("HTTP_PREFER", prefer)) if value is not None]
         return self.line("\t".join((subject, role, method, "/api" + target,
-                                    str(deadline_ms), text)))
+                                    str(deadline_ms), text, *headers)))
 
     def ask(self, *arguments, **words):
         return self.send(*arguments, **words).reply()
@@ -60,6 +78,11 @@ class Wire:
         tap.same(reply["problem"], "NONE", str(reply))
         return reply["data"]
 
+    def sweep(self):
+        reply = self.line("sweep").reply()
+        tap.same(reply["problem"], "NONE", str(reply))
+        return reply["rows"]
+
     def ready(self):
         return self.line("ready").reply()
 
@@ -68,7 +91,7 @@ class Wire:
 
 
 class Home:
-    """The cluster, with schema.sql in the database `wire`."""
+    """The cluster, with schema.sql and keys.sql in the database `wire`."""
 
     def __enter__(self):
         if not system.PG_BIN:
@@ -81,7 +104,12 @@ class Home:
         self.secret.chmod(0o600)
         self.pg = system.Cluster(self.directory)
         self.sql("create database wire", database="postgres")
-        self.pg.psql(file=HERE / "schema.sql", database="wire")
+        top = HERE.parent.parent
+        for file in (HERE / "schema.sql", top / "migrations/roles.sql",
+                     top / "migrations/0001_foundation.sql",
+                     top / "migrations/0006_idempotency.sql",
+                     top / "policies/idempotency.sql", HERE / "keys.sql"):
+            self.pg.psql(file=file, database="wire")
         return self
 
     def __exit__(self, *_):
