@@ -4,7 +4,8 @@
  * the first broken rule and allocates nothing (but for uniqueItems of many
  * items, and for what was not evaluated of very many), COUNT weighs a branch of
  * a union, COLLECT writes issues.  So a valid document pays for FLAG alone, and
- * the modes cannot disagree.
+ * most of that is left to gates (judge_gate.c), which must not disagree: what
+ * they refuse is then searched for issues, and the tests compare both.
  *
  * A walk is bounded by its steps.  Its depth is bounded by that of the value
  * and by the number of in-place applicators that are open at once.
@@ -19,15 +20,6 @@
 
 #include "base/json.h"
 #include "base/text.h"
-
-/*
- * Schemas applied to one document, about 20 ns each: no document may keep a
- * thread for more than some 10 ms.
- */
-enum { STEPS_MAX = 400000 };
-
-/* Those of its patterns, some 7 ns each, over all of its strings. */
-enum { ALL_PATTERNS_STEPS_MAX = 2 * PATTERN_STEPS_MAX };
 
 static unsigned
 depth_of(const struct place *at)
@@ -156,14 +148,18 @@ bound_holds(const struct bound *bound, const struct number *n)
 	}
 }
 
-static bool
+bool
 judge_number(struct run *run, const struct number_rules *rules,
     const struct place *at, struct json_object *value)
 {
+	bool within = judge_number_within(rules, json_object_get_type(value),
+	    value);
 	struct number n;
 
+	if (within && rules->divisor.digits == 0)
+		return true;
 	number_of(value, &n);
-	for (size_t i = 0; i < rules->bound_count; i++)
+	for (size_t i = 0; !within && i < rules->bound_count; i++)
 		if (!bound_holds(&rules->bounds[i], &n) &&
 		    !judge_broken(run, at, rules->bounds[i].rule,
 			rules->bounds[i].params))
@@ -173,12 +169,34 @@ judge_number(struct run *run, const struct number_rules *rules,
 	    judge_broken(run, at, RULE_MULTIPLE_OF, rules->divisor_params);
 }
 
-/* Two comparisons are about a step. */
+/* Numbers that are equal are so as doubles, too. */
 static bool
-choice_holds(struct run *run, const struct choice *choice,
+has_number(const struct choice *choice, struct json_object *value)
+{
+	double nearest = json_object_get_double(value);
+	struct number n;
+	bool known = false;
+
+	for (size_t i = 0; i < choice->number_count; i++) {
+		if (choice->numbers[i].nearest != nearest)
+			continue;
+		if (!known)
+			number_of(value, &n);
+		known = true;
+		if (number_compare(&choice->numbers[i].exact, &n) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Two comparisons are about a step. */
+bool
+judge_choice(struct run *run, const struct choice *choice,
     struct json_object *value)
 {
-	if (json_object_get_type(value) == json_type_string)
+	enum json_type type = json_object_get_type(value);
+
+	if (type == json_type_string)
 		return names_find(&choice->strings,
 		    json_object_get_string(value),
 		    (size_t)json_object_get_string_len(value)) != NAME_NONE;
@@ -187,6 +205,8 @@ choice_holds(struct run *run, const struct choice *choice,
 		return false;
 	}
 	run->steps -= (unsigned)(choice->other_count / 2);
+	if (type == json_type_int || type == json_type_double)
+		return has_number(choice, value);
 	for (size_t i = 0; i < choice->other_count; i++)
 		if (value_equal(choice->others[i], value))
 			return true;
@@ -245,11 +265,11 @@ judge_rules(struct run *run, const struct schema *schema,
     const struct place *at, enum json_type type, struct json_object *value)
 {
 	if (schema->enumeration != NULL &&
-	    !choice_holds(run, schema->enumeration, value) &&
+	    !judge_choice(run, schema->enumeration, value) &&
 	    !judge_broken(run, at, RULE_ENUM, schema->enumeration->params))
 		return false;
 	if (schema->constant != NULL &&
-	    !choice_holds(run, schema->constant, value) &&
+	    !judge_choice(run, schema->constant, value) &&
 	    !judge_broken(run, at, RULE_CONST, schema->constant->params))
 		return false;
 	if (!judge_by_type(run, schema, at, type, value))
@@ -323,6 +343,9 @@ judge_value(struct run *run, const struct schema *schema,
 	if (run->steps == 0)
 		return false;
 	run->steps--;
+	if (run->mode == MODE_FLAG && run->tracker == NULL &&
+	    schema->gate != NULL && schema->gate->general == NULL)
+		return judge_gate(run, schema->gate, value);
 	if (schema->never)
 		return judge_broken(run, at, RULE_FALSE, NULL);
 	type = json_object_get_type(value);
@@ -336,24 +359,18 @@ judge_value(struct run *run, const struct schema *schema,
 	return judge_rules(run, schema, at, type, value);
 }
 
-bool
-schema_judge(const struct schema *schema, struct scope *sc,
+void
+judge_collect(const struct schema *schema, struct scope *sc,
     const struct place *at, struct json_object *value)
 {
 	uint32_t pattern_steps = ALL_PATTERNS_STEPS_MAX;
-	struct run run = { .sc = sc, .mode = MODE_FLAG, .steps = STEPS_MAX,
-		.pattern_steps = &pattern_steps };
-
-	if (judge_value(&run, schema, at, value) && run.steps > 0)
-		return true;
-	pattern_steps = ALL_PATTERNS_STEPS_MAX;
-	run = (struct run){ .sc = sc, .mode = MODE_COLLECT,
+	struct run run = { .sc = sc, .mode = MODE_COLLECT,
 		.steps = STEPS_MAX, .pattern_steps = &pattern_steps };
+
 	(void)judge_value(&run, schema, at, value);
 	/* The steps were used up: what cannot be judged is not let in. */
 	if (run.count == 0)
 		scope_issue(sc, at, RULE_COMPLEXITY, NULL, 0);
-	return false;
 }
 
 /*

@@ -2,7 +2,7 @@
 #ifndef CONTRACT_RUN_H
 #define CONTRACT_RUN_H
 
-#include "contract/program.h"
+#include "contract/gate.h"
 
 /*
  * A run of a schema over a value: what judge*.c share.  Private to contract/.
@@ -12,6 +12,13 @@
  * up.  Whether something is broken in those is told by the run's count.
  */
 enum {
+	/*
+	 * Schemas applied to one document, about 20 ns each: no document may
+	 * keep a thread for more than some 10 ms.
+	 */
+	STEPS_MAX = 400000,
+	/* Those of its patterns, some 7 ns each, over all of its strings. */
+	ALL_PATTERNS_STEPS_MAX = 2 * PATTERN_STEPS_MAX,
 	TRACKER_WORDS = NAMES_MAX / 64,	/* of a tracker on the stack */
 	APPLIED_MAX = 1000,	/* in-place applicators, one in the other */
 };
@@ -81,12 +88,38 @@ bool judge_matches(struct run *run, const struct schema_pattern *pattern,
 
 bool judge_string(struct run *run, const struct string_rules *rules,
     const struct place *at, const char *s, size_t length);
+bool judge_number(struct run *run, const struct number_rules *rules,
+    const struct place *at, struct json_object *value);
+
+/* Is a number of that type certainly within the bounds? */
+static inline bool
+judge_number_within(const struct number_rules *rules, enum json_type type,
+    struct json_object *value)
+{
+	int64_t i;
+	double d;
+
+	if (type == json_type_int) {
+		i = json_object_get_int64(value);
+		return i >= rules->least && i <= rules->most;
+	}
+	d = json_object_get_double(value);
+	return d > rules->below && d < rules->above;
+}
+
+/* Is the value one of those of an enum or const? */
+bool judge_choice(struct run *run, const struct choice *choice,
+    struct json_object *value);
 
 /*
  * Is it valid?  In flag mode, whatever the mode outside.  What it evaluated
  * goes to the run's tracker if it is.
  */
 bool judge_holds(struct run *run, const struct schema *schema,
+    const struct place *at, struct json_object *value);
+
+/* Adds the issues of a value that is not valid. */
+void judge_collect(const struct schema *schema, struct scope *sc,
     const struct place *at, struct json_object *value);
 
 /* ---- judge_array.c, judge_object.c, judge_applied.c ---- */
@@ -98,6 +131,10 @@ bool judge_object(struct run *run, const struct object_rules *rules,
 bool judge_applied(struct run *run, const struct applicator *a,
     const struct place *at, struct json_object *value);
 
+/* The discriminator's member of an object; false when there is none. */
+bool judge_member_of(struct json_object *value, const struct text *name,
+    struct json_object **ret);
+
 /* What the tracker has not seen must satisfy the schema. */
 bool judge_unevaluated_items(struct run *run, const struct schema *schema,
     const struct place *at, struct json_object *value,
@@ -105,6 +142,12 @@ bool judge_unevaluated_items(struct run *run, const struct schema *schema,
 bool judge_unevaluated_members(struct run *run, const struct schema *schema,
     const struct place *at, struct json_object *value,
     const struct tracker *tracker);
+
+/* ---- judge_gate.c ---- */
+
+/* Does the gate let it pass?  In flag mode, where nobody tracks. */
+bool judge_gate(struct run *run, const struct gate *gate,
+    struct json_object *value);
 
 /* ---- trackers ---- */
 
