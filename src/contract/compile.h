@@ -69,10 +69,12 @@ void schema_forget(struct schema_set *set, struct schema *until);
 
 /*
  * Makes what $dynamicRefs may refer to, so that they are complete.  With one
- * candidate it is as good as a $ref; with more, the schemas made since `until`
- * tell runs the resource that they are in.
+ * candidate, or one of the resource of `root`, which runs begin with, it is as
+ * good as a $ref; else the schemas made since `until` tell runs the resource
+ * that they are in.
  */
-void schema_settle_dynamic(struct schema_set *set, struct schema *until);
+void schema_settle_dynamic(struct schema_set *set, const struct schema *root,
+    struct schema *until);
 
 /* Finds circles of $ref that consume nothing; each is a fault. */
 void schema_find_circles(struct schema_set *set, struct schema *until);

@@ -4,7 +4,8 @@
  * the first broken rule and allocates nothing (but for uniqueItems of many
  * items, and for what was not evaluated of very many), COUNT weighs a branch of
  * a union, COLLECT writes issues.  So a valid document pays for FLAG alone, and
- * the modes cannot disagree.
+ * most of that is left to gates (judge_gate.c), which must not disagree: what
+ * they refuse is then searched for issues, and the tests compare both.
  *
  * A walk is bounded by its steps.  Its depth is bounded by that of the value
  * and by the number of in-place applicators that are open at once.
@@ -19,13 +20,6 @@
 
 #include "base/json.h"
 #include "base/text.h"
-
-/* What a step is worth, which is about 20 ns. */
-enum {
-	PATTERN_STEPS = 4,
-	COUNTED_BYTES = 32,	/* of a string whose length is asked for */
-	PROBED = 8,		/* names of one hash */
-};
 
 static unsigned
 depth_of(const struct place *at)
@@ -119,17 +113,6 @@ judge_matches(struct run *run, const struct schema_pattern *pattern,
 	return false;
 }
 
-static inline size_t
-string_weight(const struct string_rules *rules, size_t length)
-{
-	size_t weight = length / COUNTED_BYTES;
-
-	/* A few bytes more, as there is something to begin with. */
-	if (rules->format != NULL)
-		weight += (length + 8) * rules->format->weight / 16;
-	return weight;
-}
-
 bool
 judge_string(struct run *run, const struct string_rules *rules,
     const struct place *at, const char *s, size_t length)
@@ -137,7 +120,7 @@ judge_string(struct run *run, const struct string_rules *rules,
 	const struct span *span = &rules->length;
 
 	if ((length >= COUNTED_BYTES || rules->format != NULL) &&
-	    !run_spend(run, string_weight(rules, length)))
+	    !run_spend(run, judge_string_weight(rules, length)))
 		return false;
 	/* A code point is one to four bytes: counting is seldom needed. */
 	if ((length > span->most || length / 4 < span->least) &&
@@ -168,17 +151,21 @@ bound_holds(const struct bound *bound, const struct number *n)
 	}
 }
 
-static bool
+bool
 judge_number(struct run *run, const struct number_rules *rules,
     const struct place *at, struct json_object *value)
 {
+	bool within = judge_number_within(rules, json_object_get_type(value),
+	    value);
 	struct number n;
 
+	if (within && rules->divisor.digits == 0)
+		return true;
 	number_of(value, &n);
 	if (n.weight > 0 &&
 	    !run_spend(run, (1 + rules->bound_count) * n.weight))
 		return false;
-	for (size_t i = 0; i < rules->bound_count; i++)
+	for (size_t i = 0; !within && i < rules->bound_count; i++)
 		if (!bound_holds(&rules->bounds[i], &n) &&
 		    !judge_broken(run, at, rules->bounds[i].rule,
 			rules->bounds[i].params))
@@ -190,14 +177,46 @@ judge_number(struct run *run, const struct number_rules *rules,
 	    judge_broken(run, at, RULE_MULTIPLE_OF, rules->divisor_params);
 }
 
+/*
+ * Numbers that are equal are so as doubles, too.  To look through the doubles
+ * costs little, and to compare exactly what their texts are long.
+ */
 static bool
-choice_holds(struct run *run, const struct choice *choice,
+has_number(struct run *run, const struct choice *choice,
     struct json_object *value)
 {
-	if (json_object_get_type(value) == json_type_string)
+	double nearest = json_object_get_double(value);
+	struct number n;
+	bool known = false;
+
+	if (!run_spend(run, choice->number_count / COMPARED))
+		return false;
+	for (size_t i = 0; i < choice->number_count; i++) {
+		if (choice->numbers[i].nearest != nearest)
+			continue;
+		if (!known)
+			number_of(value, &n);
+		known = true;
+		if (!run_spend(run, n.weight))
+			return false;
+		if (number_compare(&choice->numbers[i].exact, &n) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool
+judge_choice(struct run *run, const struct choice *choice,
+    struct json_object *value)
+{
+	enum json_type type = json_object_get_type(value);
+
+	if (type == json_type_string)
 		return run_spend(run, choice->strings.longest / PROBED) &&
 		    names_find(&choice->strings, json_object_get_string(value),
 			(size_t)json_object_get_string_len(value)) != NAME_NONE;
+	if (type == json_type_int || type == json_type_double)
+		return has_number(run, choice, value);
 	for (size_t i = 0; i < choice->other_count; i++)
 		if (value_equal_within(choice->others[i], value, &run->steps))
 			return true;
@@ -257,11 +276,11 @@ judge_rules(struct run *run, const struct schema *schema,
     const struct place *at, enum json_type type, struct json_object *value)
 {
 	if (schema->enumeration != NULL &&
-	    !choice_holds(run, schema->enumeration, value) &&
+	    !judge_choice(run, schema->enumeration, value) &&
 	    !judge_broken(run, at, RULE_ENUM, schema->enumeration->params))
 		return false;
 	if (schema->constant != NULL &&
-	    !choice_holds(run, schema->constant, value) &&
+	    !judge_choice(run, schema->constant, value) &&
 	    !judge_broken(run, at, RULE_CONST, schema->constant->params))
 		return false;
 	if (!judge_by_type(run, schema, at, type, value))
@@ -335,6 +354,9 @@ judge_value(struct run *run, const struct schema *schema,
 	if (run->steps == 0)
 		return false;
 	run->steps--;
+	if (run->mode == MODE_FLAG && run->tracker == NULL &&
+	    schema->gate != NULL && schema->gate->general == NULL)
+		return judge_gate(run, schema->gate, value);
 	if (schema->never)
 		return judge_broken(run, at, RULE_FALSE, NULL);
 	type = json_object_get_type(value);
@@ -349,28 +371,12 @@ judge_value(struct run *run, const struct schema *schema,
 	return judge_rules(run, schema, at, type, value);
 }
 
-bool
-schema_judge(const struct schema *schema, struct scope *sc,
-    const struct place *at, struct json_object *value)
-{
-	unsigned steps = SCHEMA_STEPS_MAX - sc->steps_judged;
-	bool valid = schema_judge_within(schema, sc, at, value, &steps);
-
-	sc->steps_judged = SCHEMA_STEPS_MAX - steps;
-	return valid;
-}
-
-bool
-schema_judge_within(const struct schema *schema, struct scope *sc,
+void
+judge_collect(const struct schema *schema, struct scope *sc,
     const struct place *at, struct json_object *value, unsigned *steps)
 {
-	struct run run = { .sc = sc, .mode = MODE_FLAG, .steps = *steps };
-	bool valid = judge_value(&run, schema, at, value) && run.steps > 0;
+	struct run run = { .sc = sc, .mode = MODE_COLLECT, .steps = *steps };
 
-	*steps = run.steps;
-	if (valid)
-		return true;
-	run = (struct run){ .sc = sc, .mode = MODE_COLLECT, .steps = *steps };
 	(void)judge_value(&run, schema, at, value);
 	*steps = run.steps;
 	/* The steps were used up: what cannot be judged is not let in. */
@@ -378,7 +384,6 @@ schema_judge_within(const struct schema *schema, struct scope *sc,
 		scope_issue(sc, at, RULE_COMPLEXITY, NULL, 0);
 	else if (run.steps == 0)
 		sc->issues_truncated = true;
-	return false;
 }
 
 /*

@@ -80,18 +80,15 @@ broken_union(struct run *run, const struct applicator *a,
 	return judge_value(run, a->schemas[nearest], at, value);
 }
 
-/* The discriminator's member of an object; false when there is none. */
-static bool
-member_of(struct json_object *value, const struct text *name,
+/* It is a property's name, so it ends with a NUL. */
+bool
+judge_member_of(struct json_object *value, const struct text *name,
     struct json_object **ret)
 {
 	struct lh_entry *entry = lh_table_head(json_object_get_object(value));
 
 	for (; entry != NULL; entry = lh_entry_next(entry)) {
-		const char *key = lh_entry_k(entry);
-
-		if (strncmp(key, name->at, name->length) != 0 ||
-		    key[name->length] != '\0')
+		if (strcmp(lh_entry_k(entry), name->at) != 0)
 			continue;
 		*ret = lh_entry_v(entry);
 		return true;
@@ -116,7 +113,7 @@ judge_chosen(struct run *run, const struct applicator *a,
 		return judge_broken(run, at, RULE_TYPE, expected);
 	if (!run_spend(run, (size_t)json_object_object_length(value) / 2))
 		return false;
-	if (!member_of(value, &d->member, &told))
+	if (!judge_member_of(value, &d->member, &told))
 		return judge_broken(run, &member, RULE_REQUIRED, missing);
 	if (json_object_get_type(told) == json_type_string)
 		n = names_find(&d->values, json_object_get_string(told),

@@ -12,8 +12,7 @@ enum {
 	KEYS_MAX = 10,		/* names told of unknown members */
 	KEY_BYTES = 128,
 	PASSED_MEMBERS = 2,	/* that a step is worth if nothing is asked */
-	LISTED = 12,		/* the same of numbers in a row, */
-	PROBED = 8,		/* and of names */
+	LISTED = 12,		/* the same of numbers in a row */
 };
 
 /* Does a name satisfy propertyNames? */

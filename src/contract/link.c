@@ -7,7 +7,7 @@
  * is not noted once for each schema has a bound of its own, as applicators may
  * meet again and again.
  */
-#include "contract/compile.h"
+#include "contract/gate.h"
 
 #include <string.h>
 
@@ -347,4 +347,5 @@ schema_link(struct schema_set *set, struct schema *until)
 		s->mixed = s->special || s->enumeration != NULL ||
 		    s->constant != NULL || s->applicator_count > 0;
 	}
+	schema_gate(set, until);
 }

@@ -8,13 +8,16 @@
 
 #include <string.h>
 
-enum { MULTIPLIERS = 64 };	/* that are tried for a perfect table */
+enum {
+	MULTIPLIERS = 64,	/* that are tried for a perfect table */
+	KEY_BYTES = 16,		/* of a text that its key has all of */
+};
 
 struct name_slot {
 	uint64_t head, tail;
 	const char *text;
 	size_t length;
-	size_t number;		/* from 1; 0 = free */
+	size_t number;		/* from 1; 0 = free: NAME_NONE is -1 */
 };
 
 struct key {
@@ -22,7 +25,7 @@ struct key {
 	size_t length;
 };
 
-/* Every byte of a text of up to 16 bytes is in its key. */
+/* Every byte of a text of up to KEY_BYTES is in its key. */
 static inline struct key
 key_of(const char *s, size_t length)
 {
@@ -129,23 +132,42 @@ names_build(struct arena *arena, const struct text *texts, size_t count,
 	*ret = names;
 }
 
+/* The first slot from number i on with that key, or a free one. */
+static inline size_t
+next_slot(const struct names *names, const struct key *key, size_t i)
+{
+	for (;; i = (i + 1) & names->mask) {
+		const struct name_slot *slot = &names->slots[i];
+
+		if (slot->number == 0 || (slot->head == key->head &&
+			slot->tail == key->tail && slot->length == key->length))
+			return i;
+	}
+}
+
+/* Apart, for its call would have the usual case save all registers. */
+static __attribute__((noinline)) size_t
+find_long(const struct names *names, const char *at, size_t length)
+{
+	struct key key = key_of(at, length);
+	size_t i = next_slot(names, &key, home(names, &key));
+
+	while (names->slots[i].number != 0 &&
+	    memcmp(names->slots[i].text + 8, at + 8, length - 16) != 0)
+		i = next_slot(names, &key, (i + 1) & names->mask);
+	return names->slots[i].number - 1;
+}
+
 size_t
 names_find(const struct names *names, const char *at, size_t length)
 {
-	const struct name_slot *slot;
 	struct key key;
 
 	if (names->count == 0)
 		return NAME_NONE;
+	if (length > KEY_BYTES)
+		return find_long(names, at, length);
 	key = key_of(at, length);
-	for (size_t i = home(names, &key);; i = (i + 1) & names->mask) {
-		slot = &names->slots[i];
-		if (slot->number == 0)
-			return NAME_NONE;
-		if (slot->head == key.head && slot->tail == key.tail &&
-		    slot->length == length &&
-		    (length <= 16 ||
-			memcmp(slot->text + 8, at + 8, length - 16) == 0))
-			return slot->number - 1;
-	}
+	return names->slots[next_slot(names, &key, home(names, &key))].number -
+	    1;
 }

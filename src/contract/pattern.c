@@ -274,8 +274,9 @@ schema_pattern_matches_within(const struct schema_pattern *pattern,
 
 	if (!spend(steps, length))
 		return false;
-	if (pattern->quick != NULL ||
-	    (pattern->code != NULL && length <= pattern->jit_most))
+	if (pattern->quick != NULL)
+		return quick_matches(pattern->quick, text, length);
+	if (pattern->code != NULL && length <= pattern->jit_most)
 		return schema_pattern_matches(pattern, text, length);
 	if (*steps > PATTERN_STEPS_MAX)
 		least = *steps - PATTERN_STEPS_MAX;

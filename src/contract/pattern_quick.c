@@ -342,9 +342,8 @@ struct reader {
 	const char *at, *end;
 };
 
-/* Takes up to `most` characters of a run; returns how many. */
 static uint32_t
-take_run(struct reader *r, const struct item *run, uint32_t most)
+take_any_run(struct reader *r, const struct item *run, uint32_t most)
 {
 	size_t room = (size_t)(r->end - r->at);
 	const char *at = r->at, *stop, *after;
@@ -370,6 +369,32 @@ take_run(struct reader *r, const struct item *run, uint32_t most)
 	most = (uint32_t)(at - r->at) - beyond;
 	r->at = at;
 	return most;
+}
+
+/* Takes up to `most` characters of a run; returns how many.  Mostly ASCII. */
+static inline uint32_t
+take_run(struct reader *r, const struct item *run, uint32_t most)
+{
+	const char *at = r->at;
+	const char *stop = most < (size_t)(r->end - at) ? at + most : r->end;
+
+	while (at < stop && run->ascii[(unsigned char)*at] != 0)
+		at++;
+	if (at < stop && (unsigned char)*at >= 128)
+		return take_any_run(r, run, most);
+	most = (uint32_t)(at - r->at);
+	r->at = at;
+	return most;
+}
+
+static inline bool
+take_literal(struct reader *r, const struct item *item)
+{
+	if ((size_t)(r->end - r->at) < item->length || *r->at != *item->text ||
+	    (item->length > 1 && memcmp(r->at, item->text, item->length) != 0))
+		return false;
+	r->at += item->length;
+	return true;
 }
 
 static bool
@@ -411,10 +436,8 @@ take_sequence(struct reader *r, const struct sequence *s)
 			if (take_run(r, item, item->most) < item->least)
 				return false;
 		} else if (item->kind == ITEM_LITERAL) {
-			if ((size_t)(r->end - r->at) < item->length ||
-			    memcmp(r->at, item->text, item->length) != 0)
+			if (!take_literal(r, item))
 				return false;
-			r->at += item->length;
 		} else if (!take_group(r, item)) {
 			return false;
 		}

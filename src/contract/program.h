@@ -31,11 +31,18 @@ enum {
 	SEEN_WORDS = NAMES_MAX / 64,
 };
 
+struct choice_number {
+	double nearest;
+	struct number exact;
+};
+
 /* enum, or const. */
 struct choice {
 	struct names strings;
 	struct json_object *const *others;	/* what is not a string */
 	size_t other_count;
+	const struct choice_number *numbers;	/* those of the others */
+	size_t number_count;
 	enum rule rule;
 	const struct issue_param *params;
 };
@@ -61,7 +68,15 @@ struct bound {
 	const struct issue_param *params;
 };
 
+/*
+ * Besides the exact bounds, what decides for most numbers: an integer from
+ * least to most is within them, and so is a double between below and above,
+ * neither included, as rounding never passes a number that a double can hold.
+ * Of others nothing is said.
+ */
 struct number_rules {
+	int64_t least, most;
+	double below, above;
 	struct bound bounds[4];
 	size_t bound_count;
 	struct number divisor;		/* digits 0 = none */
@@ -164,6 +179,7 @@ struct schema {
 	const struct object_rules *object;
 	const struct applicator *applicators;
 	size_t applicator_count;
+	const struct gate *gate;	/* of flag mode */
 
 	/* What is known of it beside its rules. */
 	enum variant variant;

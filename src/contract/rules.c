@@ -7,7 +7,11 @@
  */
 #include "contract/frame.h"
 
+#include <math.h>
 #include <string.h>
+
+/* Integers up to this one are doubles as well. */
+#define DIGITS_EXACT (UINT64_C(1) << 53)
 
 static const struct {
 	const char *name;
@@ -57,6 +61,27 @@ rules_types(struct frame *f)
 	    frame_json_string(f->arena, expected));
 }
 
+/* Reads the numbers of a list. */
+static void
+build_numbers(struct frame *f, struct choice *choice)
+{
+	struct choice_number *numbers = arena_alloc(f->arena,
+	    choice->other_count * sizeof(*numbers) + 1);
+
+	choice->numbers = numbers;
+	for (size_t i = 0; i < choice->other_count; i++) {
+		struct json_object *value = choice->others[i];
+
+		if (!json_object_is_type(value, json_type_int) &&
+		    !json_object_is_type(value, json_type_double))
+			continue;
+		numbers->nearest = json_object_get_double(value);
+		number_of(value, &numbers->exact);
+		numbers++;
+		choice->number_count++;
+	}
+}
+
 /* enum or const: strings go into a table, the others into a list. */
 static const struct choice *
 build_choice(struct frame *f, struct json_object *const *values, size_t count,
@@ -79,6 +104,7 @@ build_choice(struct frame *f, struct json_object *const *values, size_t count,
 	}
 	names_build(f->arena, texts, text_count, &choice->strings);
 	choice->others = others;
+	build_numbers(f, choice);
 	choice->rule = rule;
 	choice->params = frame_params(f->arena, "values", json);
 	return choice;
@@ -244,6 +270,37 @@ build_divisor(struct frame *f, struct number_rules *rules)
 	    frame_json(f->arena, value));
 }
 
+/* Takes a bound into what decides for most numbers. */
+static void
+narrow(struct number_rules *rules, const struct bound *bound, bool lower)
+{
+	struct number n = bound->number;
+	bool inclusive = bound->rule == RULE_MINIMUM ||
+	    bound->rule == RULE_MAXIMUM;
+	int64_t exact;
+
+	for (; n.exponent > 0 && n.digits < DIGITS_EXACT; n.exponent--)
+		n.digits *= 10;
+	if (n.exponent != 0 || n.text != NULL || n.digits > DIGITS_EXACT) {
+		/* Nothing is certain. */
+		rules->least = INT64_MAX;
+		rules->below = HUGE_VAL;
+		return;
+	}
+	exact = n.negative ? -(int64_t)n.digits : (int64_t)n.digits;
+	if (lower) {
+		rules->below = fmax(rules->below, (double)exact);
+		exact += !inclusive;
+		if (exact > rules->least)
+			rules->least = exact;
+	} else {
+		rules->above = fmin(rules->above, (double)exact);
+		exact -= !inclusive;
+		if (exact < rules->most)
+			rules->most = exact;
+	}
+}
+
 void
 rules_number(struct frame *f)
 {
@@ -252,6 +309,10 @@ rules_number(struct frame *f)
 	if (!frame_any(f, KEYWORD_MINIMUM, KEYWORD_MULTIPLE_OF))
 		return;
 	rules = arena_alloc(f->arena, sizeof(*rules));
+	rules->least = INT64_MIN;
+	rules->most = INT64_MAX - 1;	/* json-c's for what is beyond */
+	rules->below = -HUGE_VAL;
+	rules->above = HUGE_VAL;
 	for (size_t i = 0; i < countof(bounds); i++) {
 		struct json_object *value = f->value[bounds[i].keyword];
 		struct bound *bound = &rules->bounds[rules->bound_count];
@@ -263,6 +324,7 @@ rules_number(struct frame *f)
 		bound->params = frame_params_limit(f->arena, bounds[i].param,
 		    frame_json(f->arena, value), bounds[i].inclusive,
 		    "\"number\"");
+		narrow(rules, bound, bounds[i].lower);
 		rules->bound_count++;
 	}
 	for (size_t lower = 0; lower < 2; lower++)

@@ -2,7 +2,7 @@
 #ifndef CONTRACT_RUN_H
 #define CONTRACT_RUN_H
 
-#include "contract/program.h"
+#include "contract/gate.h"
 
 /*
  * A run of a schema over a value: what judge*.c share.  Private to contract/.
@@ -15,6 +15,14 @@
 enum {
 	TRACKER_WORDS = NAMES_MAX / 64,	/* of a tracker on the stack */
 	APPLIED_MAX = 1000,	/* in-place applicators, one in the other */
+};
+
+/* What a step is worth, which is about 20 ns. */
+enum {
+	PATTERN_STEPS = 4,
+	COUNTED_BYTES = 32,	/* of a string whose length is asked for */
+	PROBED = 8,		/* names of one hash */
+	COMPARED = 16,		/* doubles */
 };
 
 /* FLAG stops at the first fault, COUNT weighs, COLLECT writes issues. */
@@ -74,6 +82,18 @@ run_spend(struct run *run, size_t steps)
 
 /* ---- judge.c ---- */
 
+/* The steps of a string's length and format. */
+static inline size_t
+judge_string_weight(const struct string_rules *rules, size_t length)
+{
+	size_t weight = length / COUNTED_BYTES;
+
+	/* A few bytes more, as there is something to begin with. */
+	if (rules->format != NULL)
+		weight += (length + 8) * rules->format->weight / 16;
+	return weight;
+}
+
 /* Judges a value by a schema. */
 bool judge_value(struct run *run, const struct schema *schema,
     const struct place *at, struct json_object *value);
@@ -95,6 +115,28 @@ bool judge_matches(struct run *run, const struct schema_pattern *pattern,
 
 bool judge_string(struct run *run, const struct string_rules *rules,
     const struct place *at, const char *s, size_t length);
+bool judge_number(struct run *run, const struct number_rules *rules,
+    const struct place *at, struct json_object *value);
+
+/* Is a number of that type certainly within the bounds? */
+static inline bool
+judge_number_within(const struct number_rules *rules, enum json_type type,
+    struct json_object *value)
+{
+	int64_t i;
+	double d;
+
+	if (type == json_type_int) {
+		i = json_object_get_int64(value);
+		return i >= rules->least && i <= rules->most;
+	}
+	d = json_object_get_double(value);
+	return d > rules->below && d < rules->above;
+}
+
+/* Is the value one of those of an enum or const? */
+bool judge_choice(struct run *run, const struct choice *choice,
+    struct json_object *value);
 
 /*
  * Is it valid?  In flag mode, whatever the mode outside.  What it evaluated
@@ -102,6 +144,10 @@ bool judge_string(struct run *run, const struct string_rules *rules,
  */
 bool judge_holds(struct run *run, const struct schema *schema,
     const struct place *at, struct json_object *value);
+
+/* Adds the issues of a value that is not valid, within the steps. */
+void judge_collect(const struct schema *schema, struct scope *sc,
+    const struct place *at, struct json_object *value, unsigned *steps);
 
 /* ---- judge_array.c, judge_object.c, judge_applied.c ---- */
 
@@ -112,6 +158,10 @@ bool judge_object(struct run *run, const struct object_rules *rules,
 bool judge_applied(struct run *run, const struct applicator *a,
     const struct place *at, struct json_object *value);
 
+/* The discriminator's member of an object; false when there is none. */
+bool judge_member_of(struct json_object *value, const struct text *name,
+    struct json_object **ret);
+
 /* What the tracker has not seen must satisfy the schema. */
 bool judge_unevaluated_items(struct run *run, const struct schema *schema,
     const struct place *at, struct json_object *value,
@@ -119,6 +169,12 @@ bool judge_unevaluated_items(struct run *run, const struct schema *schema,
 bool judge_unevaluated_members(struct run *run, const struct schema *schema,
     const struct place *at, struct json_object *value,
     const struct tracker *tracker);
+
+/* ---- judge_gate.c ---- */
+
+/* Does the gate let it pass?  In flag mode, where nobody tracks. */
+bool judge_gate(struct run *run, const struct gate *gate,
+    struct json_object *value);
 
 /* ---- trackers ---- */
 

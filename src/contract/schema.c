@@ -80,7 +80,7 @@ compile(struct schema_set *set, const struct document *document,
 	    variant);
 
 	if (library->fault_count == 0)
-		schema_settle_dynamic(set, until);
+		schema_settle_dynamic(set, schema, until);
 	if (library->fault_count == 0)
 		schema_find_circles(set, until);
 	if (library->fault_count == 0) {

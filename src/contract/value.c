@@ -15,6 +15,7 @@
 
 enum {
 	DIGITS_MAX = 20,	/* that a uint64_t may hold */
+	SHORT_BYTES = 19,	/* all of them digits still fit */
 	EXPONENT_MAX = 1000000000,
 	DIGITS_A_STEP = 16,	/* read, not divided */
 	BYTES_A_STEP = 64,	/* hashed, or compared */
@@ -75,12 +76,46 @@ digits_fit(const char *first, const char *last, uint64_t *ret)
 	return true;
 }
 
+/*
+ * Reads a text of few digits and without an exponent; false when it is another
+ * one.
+ */
+static bool
+number_of_short_text(const char *s, struct number *ret)
+{
+	const char *from = s + (*s == '-'), *at = from, *point = NULL;
+	uint64_t digits = 0;
+	int64_t exponent;
+
+	for (; at < from + SHORT_BYTES; at++) {
+		unsigned digit = (unsigned char)*at - (unsigned)'0';
+
+		if (digit <= 9)
+			digits = digits * 10 + digit;
+		else if (*at == '.')
+			point = at;
+		else
+			break;
+	}
+	if (*at != '\0')
+		return false;
+	exponent = point != NULL ? point + 1 - at : 0;
+	for (; digits % 10 == 0 && digits != 0; exponent++)
+		digits /= 10;
+	*ret = (struct number){ .digits = digits,
+		.exponent = digits != 0 ? exponent : 0,
+		.negative = *s == '-' && digits != 0 };
+	return true;
+}
+
 /* Reads a text by the grammar of RFC 8259, section 6. */
 static void
 number_of_text(const char *s, struct number *ret)
 {
 	const char *first = NULL, *last = NULL, *point = NULL, *start = s;
 
+	if (number_of_short_text(s, ret))
+		return;
 	*ret = (struct number){ .negative = *s == '-' };
 	for (s += *s == '-'; isdigit((unsigned char)*s) || *s == '.'; s++) {
 		if (*s == '.')
@@ -213,6 +248,19 @@ times_modulo(uint64_t a, uint64_t b, uint64_t modulus)
 	return (uint64_t)((unsigned __int128)a * b % modulus);
 }
 
+/* n * 10^exponent; false when it does not fit. */
+static bool
+scale(uint64_t n, int64_t exponent, uint64_t *ret)
+{
+	if (exponent > DIGITS_MAX)
+		return false;
+	for (; exponent > 0; exponent--)
+		if (__builtin_mul_overflow(n, 10, &n))
+			return false;
+	*ret = n;
+	return true;
+}
+
 static uint64_t
 ten_to_modulo(int64_t exponent, uint64_t modulus)
 {
@@ -253,6 +301,9 @@ number_is_multiple(const struct number *n, const struct number *divisor)
 	/* The divisor then has a factor 10 that the value lacks. */
 	if (value.exponent < divisor->exponent)
 		return false;
+	if (value.text == NULL && scale(value.digits,
+		value.exponent - divisor->exponent, &left))
+		return left % modulus == 0;
 	if (value.text == NULL) {
 		left = value.digits % modulus;
 	} else {

@@ -430,11 +430,12 @@ must_give_up(const char *schema, struct json_object *value, bool valid)
 /* The dynamic circle that consumes nothing: what n means is this itself. */
 START_TEST(a_circle_ends_at_the_depth_cap)
 {
-	must_give_up("{\"$id\":\"urn:a\","
+	must_give_up("{\"$ref\":\"urn:a\",\"$defs\":{\"a\":{"
+	    "\"$id\":\"urn:a\","
 	    "\"$dynamicAnchor\":\"n\",\"allOf\":[{\"$ref\":\"urn:b\"}],"
 	    "\"$defs\":{\"b\":{\"$id\":\"urn:b\",\"not\":{\"not\":{"
 	    "\"$dynamicRef\":\"#n\"}},\"$defs\":{\"n\":{"
-	    "\"$dynamicAnchor\":\"n\"}}}}}", read_text("1"), false);
+	    "\"$dynamicAnchor\":\"n\"}}}}}}}", read_text("1"), false);
 }
 END_TEST
 

@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "contract/names.h"
-#include "contract/schema.h"
+#include "contract/run.h"
 #include "contract/uri.h"
 #include "contract/value.h"
 
@@ -118,6 +118,13 @@ issues_of(const struct schema *schema, const char *document)
 
 /* ---- faults of schemas ---- */
 
+/* What b's anchor means when it is entered from here is this. */
+#define DYNAMIC_CIRCLE                                                         \
+	"{\"$id\":\"urn:a\",\"$dynamicAnchor\":\"n\",\"allOf\":[{\"$ref\":"    \
+	"\"urn:b\"}],\"$defs\":{\"b\":{\"$id\":\"urn:b\",\"not\":{\"not\":{"   \
+	"\"$dynamicRef\":\"#n\"}},\"$defs\":{\"n\":{\"$dynamicAnchor\":\"n\""  \
+	"}}}}}"
+
 static const struct {
 	enum variant variant;
 	const char *text;
@@ -154,6 +161,8 @@ static const struct {
 	    "s.json\n" },
 	{ VARIANT_WHOLE, "{\"dependentSchemas\":{\"a\":{\"$ref\":\"#\"}}}",
 	    "s.json:1:26: goes round in a circle that consumes nothing\n" },
+	{ VARIANT_WHOLE, DYNAMIC_CIRCLE,
+	    "s.json:1:105: goes round in a circle that consumes nothing\n" },
 	{ VARIANT_WHOLE, "{\"$dynamicAnchor\":\"a\",\"allOf\":[{"
 	    "\"$dynamicRef\":\"#a\"}]}",
 	    "s.json:1:32: goes round in a circle that consumes nothing\n" },
@@ -998,16 +1007,106 @@ START_TEST(a_reference_is_resolved_by_RFC_3986)
 }
 END_TEST
 
+/* ---- gates, which flag mode judges by, against the search for issues ---- */
+
+/* A closed object, with what it refers to. */
+#define CLOSED                                                                 \
+	"{\"$ref\":\"#/$defs/open\",\"properties\":{\"a\":{\"maximum\":5}},"   \
+	"\"unevaluatedProperties\":false,\"$defs\":{\"open\":{\"properties\":" \
+	"{\"b\":true,\"a\":{\"minimum\":3}},\"required\":[\"b\"]}}}"
+/* Branches that are told by one walk. */
+#define FORKED                                                                 \
+	"{\"properties\":{\"k\":true},\"if\":{\"properties\":{\"k\":"          \
+	"{\"const\":1}},\"required\":[\"k\"]},\"then\":{\"properties\":"       \
+	"{\"x\":{\"type\":\"string\"}},\"required\":[\"x\"]},\"else\":{"       \
+	"\"not\":{\"required\":[\"x\"]}},\"unevaluatedProperties\":{"          \
+	"\"type\":\"null\"}}"
+#define DEPENDENT                                                              \
+	"{\"dependentSchemas\":{\"a\":{\"properties\":{\"b\":{\"type\":"       \
+	"\"null\"}}}},\"dependentRequired\":{\"c\":[\"d\"]}}"
+
+static const struct {
+	const char *schema, *value;
+	bool valid;
+} gated[] = {
+	{ CLOSED, "{\"b\":1,\"a\":4}", true },
+	{ CLOSED, "{\"a\":4,\"b\":1}", true },
+	{ CLOSED, "{\"b\":1,\"a\":6}", false },
+	{ CLOSED, "{\"b\":1,\"a\":2}", false },
+	{ CLOSED, "{\"b\":1,\"a\":4,\"\":0}", false },
+	{ CLOSED, "{\"a\":4}", false },
+	{ CLOSED, "[{}]", true },
+	{ FORKED, "{\"k\":1,\"x\":\"\"}", true },
+	{ FORKED, "{\"x\":\"\",\"k\":1}", true },
+	{ FORKED, "{\"k\":1}", false },
+	{ FORKED, "{\"k\":1,\"x\":1}", false },
+	{ FORKED, "{\"k\":2,\"x\":\"\"}", false },
+	{ FORKED, "{\"k\":1,\"x\":\"\",\"y\":null}", true },
+	{ FORKED, "{\"k\":1,\"x\":\"\",\"y\":0}", false },
+	{ FORKED, "{\"y\":null}", true },
+	{ DEPENDENT, "{\"b\":1,\"d\":1}", true },
+	{ DEPENDENT, "{\"b\":1,\"a\":1}", false },
+	{ DEPENDENT, "{\"c\":1}", false },
+	{ DEPENDENT, "{\"c\":1,\"d\":1}", true },
+	{ "{\"required\":[\"a\\u0000b\"]}", "{\"a\":1}", false },
+	{ "{\"properties\":{\"\":{\"type\":\"null\"}}}", "{\"\":1}", false },
+	{ "{\"allOf\":[{\"properties\":{\"a\":true},"
+	  "\"additionalProperties\":false},{\"properties\":{\"b\":true}}]}",
+	    "{\"b\":1}", false },
+	{ "{\"allOf\":[{\"minProperties\":1},{\"maxProperties\":1}]}",
+	    "{\"a\":1,\"b\":2}", false },
+	{ "{\"anyOf\":[{\"required\":[\"a\"]},{\"minProperties\":2}]}",
+	    "{\"b\":1,\"c\":2}", true },
+	{ "{\"propertyNames\":{\"enum\":[\"a\",1]}}", "{\"a\":1}", true },
+	{ "{\"propertyNames\":{\"maxLength\":1}}", "{\"ab\":1}", false },
+	{ "{\"type\":\"integer\",\"enum\":[1,2]}", "1.0", true },
+	{ "{\"type\":\"integer\",\"maximum\":1}", "2.0", false },
+	{ "{\"allOf\":[{\"type\":\"integer\"},{\"type\":\"number\"}]}",
+	    "1.5", false },
+	{ "{\"allOf\":[{\"type\":\"number\"},{\"type\":\"integer\"}]}",
+	    "2.0", true },
+	{ "{\"minimum\":1}", "0.99999999999999999999", false },
+	{ "{\"exclusiveMaximum\":1}", "0.99999999999999999999", true },
+	{ "{\"exclusiveMinimum\":-9}", "-9", false },
+	{ "{\"maximum\":9007199254740993}", "9007199254740994", false },
+	{ "{\"maximum\":9223372036854775807}", "9223372036854775808", false },
+	{ "{\"minimum\":0.5}", "0", false },
+	{ "{\"enum\":[0.1]}", "0.10000000000000000001", false },
+	{ "{\"enum\":[9007199254740992]}", "9007199254740993", false },
+	{ "{\"enum\":[10]}", "1.0e1", true },
+	{ "{\"multipleOf\":0.25}", "8.0", true },
+	{ "{\"multipleOf\":0.25}", "8.1", false },
+	{ "{\"multipleOf\":0.01,\"maximum\":9}", "10.01", false },
+	{ "{\"minLength\":2}", "\"\u00e4\"", false },
+	{ "{\"minLength\":2}", "\"\u00e4b\"", true },
+	{ "{\"maxLength\":2}", "\"\u00e4\u00e4\"", true },
+};
+
+START_TEST(flag_mode_agrees_with_the_search_for_issues)
+{
+	struct json_object *value = read_text(gated[_i].value);
+	unsigned steps = SCHEMA_STEPS_MAX;
+	const struct schema *schema;
+
+	set_plainly(false);
+	schema = compiled(gated[_i].schema, VARIANT_WHOLE);
+	ck_assert_int_eq(schema_judge(schema, &sc, NULL, value),
+	    gated[_i].valid);
+	judge_collect(schema, &sc, NULL, value, &steps);
+	/* Which tells that it found nothing as having taken too long. */
+	ck_assert_int_eq(sc.issues[0].rule == RULE_COMPLEXITY,
+	    gated[_i].valid);
+	json_object_put(value);
+}
+END_TEST
+
 /* ---- size and threads ---- */
 
 START_TEST(a_dynamic_circle_ends)
 {
-	/* What b's anchor means when it is entered from here is this. */
-	const struct schema *schema = compiled("{\"$id\":\"urn:a\","
-	    "\"$dynamicAnchor\":\"n\",\"allOf\":[{\"$ref\":\"urn:b\"}],"
-	    "\"$defs\":{\"b\":{\"$id\":\"urn:b\",\"not\":{\"not\":{"
-	    "\"$dynamicRef\":\"#n\"}},\"$defs\":{\"n\":{"
-	    "\"$dynamicAnchor\":\"n\"}}}}}", VARIANT_WHOLE);
+	/* What is known only when it runs: a's anchor is the outermost. */
+	const struct schema *schema = compiled("{\"$ref\":\"urn:a\","
+	    "\"$defs\":{\"a\":" DYNAMIC_CIRCLE "}}", VARIANT_WHOLE);
 
 	ck_assert_str_eq(issues_of(schema, "1"), "\"\" custom complexity -\n");
 }
@@ -1309,6 +1408,7 @@ main(void)
 	tcase_add_test(tc, a_fault_is_told_once_and_does_not_stain_other_files);
 	tcase_add_test(tc, a_reference_is_relative_to_its_file);
 	ADD_EACH(tc, a_document_gets_its_issues_in_order, judged);
+	ADD_EACH(tc, flag_mode_agrees_with_the_search_for_issues, gated);
 	tcase_add_test(tc, unknown_members_are_told_few_and_short);
 	ADD_EACH(tc, a_variant_takes_its_members, variants);
 	tcase_add_test(tc, properties_are_told_in_order_with_what_is_known);
