@@ -3,7 +3,8 @@
 pgbench running the same SQL under the same role, claims and policies in
 pipeline mode with prepared statements, and beside a peer service that a good
 Node team would write (bench/peer), through the same nginx.  All in turn,
-several rounds, in one run; medians and spread.
+several rounds, in one run; medians and spread.  If POSTGREST names a
+binary, that too.
 
 Figures of one machine mean little elsewhere; the ratios mean something."""
 
@@ -27,34 +28,21 @@ import system as sut  # noqa: E402
 import tap  # noqa: E402
 from load import Counts  # noqa: E402
 
-SCOPE = """\\startpipeline
-select pg_catalog.num_nulls(set_config('role', 'authenticated', true),
-    set_config('request.jwt.claims', :claims, true),
-    set_config('lockstep.request_id', 'bench', true)%s);
-%%s
-\\endpipeline
-"""
-WRITES = SCOPE % ""
-READS = SCOPE % ", set_config('transaction_read_only', 'on', true)"
 BODY = json.dumps(sut.NEW_LETTER)
 PATCH = '{"title":"Changed"}'
-INSERT = """insert into app.letters (title, body, tone, recipient, tags)
-    values ('%(title)s', '%(body)s', '%(tone)s', '%(recipient)s', '["work"]')
-    returning %%s""" % {**sut.NEW_LETTER, "recipient": json.dumps(
-    sut.NEW_LETTER["recipient"])}
 
 
 class Operation:
-    """A request as Lua for wrk (of path, method, body and header fields), and
-    the SQL that it costs at the least."""
+    """A request as Lua for wrk: path, method, body and header fields."""
 
-    def __init__(self, name, path, sql, method="GET", body=None, keyed=False):
+    def __init__(self, name, path, method="GET", body=None, keyed=False,
+                 prefer=None):
         self.name = name
         self.path = path
-        self.sql = sql
         self.method = method
         self.body = body
         self.keyed = keyed
+        self.prefer = prefer
 
     def lua(self, token, tag):
         lines = [f'wrk.method = "{self.method}"',
@@ -62,6 +50,8 @@ class Operation:
         if self.body:
             lines += [f"wrk.body = [==[{self.body}]==]",
                       'wrk.headers["Content-Type"] = "application/json"']
+        if self.prefer:
+            lines.append(f'wrk.headers["Prefer"] = "{self.prefer}"')
         if self.keyed:
             lines += ["local n = 0", "request = function()",
                       "    n = n + 1",
@@ -70,36 +60,100 @@ class Operation:
         return "\n".join(lines) + "\n"
 
 
-def columns(schema):
-    properties = json.loads((TOP / "contract/schemas" / schema).read_text())[
-        "properties"]
-    return ", ".join(n for n, p in properties.items()
-                     if not p.get("writeOnly"))
-
-
 def operations(letter, company):
-    names = columns("letter.json")
     return [
-        Operation("list 20", "/letters", READS % f"""
-select coalesce(json_agg(t), '[]') from (select {names} from app.letters
-    order by created_at desc, id desc limit 21) t;"""),
-        Operation("read", f"/letters/{letter}", READS % f"""
-select row_to_json(t) from (select {names} from app.letters
-    where id = '{letter}') t;"""),
-        Operation("create, keyed", "/letters", WRITES % f"""
-select lockstep.claim('POST', '/letters', gen_random_uuid()::text,
-    repeat('0', 64));
-with made as ({INSERT % names}) select lockstep.keep('POST', '/letters',
-    gen_random_uuid()::text, repeat('0', 64), 'must', count(*),
-    json_agg(made)) from made;""",
-                  "POST", BODY, True),
-        Operation("patch", f"/letters/{letter}", WRITES % f"""
-with made as (update app.letters set title = 'Changed' where id = '{letter}'
-    returning {names}) select row_to_json(made) from made;""",
-                  "PATCH", PATCH),
-        Operation("call", f"/companies/{company}/health", READS % f"""
-select row_to_json(t) from app.company_health(id => '{company}') t;"""),
+        Operation("list 20", "/letters"),
+        Operation("read", f"/letters/{letter}"),
+        Operation("create, keyed", "/letters", "POST", BODY, True),
+        Operation("patch", f"/letters/{letter}", "PATCH", PATCH),
+        Operation("call", f"/companies/{company}/health"),
     ]
+
+
+# ---- The SQL of an operation, as it was sent.
+
+class Statement:
+    """One of a conversation with Postgres, from libpq's own trace."""
+
+    PARSE = re.compile(rb'Parse\t "([^"]*)" "(.*)" 0$')
+    BIND = re.compile(rb'Bind\t "" "([^"]*)" 0 (\d+) ')
+
+    def __init__(self, sql, params):
+        self.sql, self.params = sql, params
+
+    @classmethod
+    def all(cls, trace):
+        """Those of the first request in a trace, in their order."""
+        known, found = {}, []
+        for line in trace.splitlines():
+            parsed = cls.PARSE.search(line)
+            if parsed:
+                known[parsed.group(1)] = parsed.group(2).decode()
+            bound = cls.BIND.search(line)
+            if bound:
+                found.append(cls(known[bound.group(1)], cls.values(
+                    line[bound.end():], int(bound.group(2)))))
+            if b"\tSync" in line and found:
+                return found
+        raise SystemExit("the trace holds no request")
+
+    @staticmethod
+    def values(text, count):
+        """N 'bytes' each, so that a quote within is no end."""
+        values = []
+        for _ in range(count):
+            length, _, text = text.partition(b" ")
+            if int(length) < 0:
+                values.append(None)
+                continue
+            values.append(text[1:1 + int(length)].decode())
+            text = text[int(length) + 3:]
+        return values
+
+
+def traced(system, token, operation):
+    """What the operation sends to Postgres, once."""
+    trace = system.directory / "bench.trace"
+    trace.unlink(missing_ok=True)
+    for number in range(system.instances):
+        system.configure(number, trace_file=trace, workers=1, threads=1)
+    system.rolling_restart()
+    headers = {"Idempotency-Key": f"trace-{operation.name.split()[0]}"}
+    reply = system.curl(operation.method, "/api" + operation.path, token,
+                        headers=headers if operation.keyed else None,
+                        raw=operation.body, record=False)
+    if reply.status >= 300:
+        raise SystemExit(f"{operation.path}: {reply.status} {reply.body}")
+    # The readiness check asks things, too, but as nobody.
+    conversation = re.split(rb"(?=^[^\n]*Parse\t \"scope)", trace.read_bytes(),
+                            flags=re.M)
+    return Statement.all(conversation[-1])
+
+
+def script(statements, keyed, aggregate):
+    """A pgbench script of one flush, and its variables."""
+    lines, variables = [], {}
+    if keyed:
+        lines.append("\\set key random(1, 1000000000000000000)")
+    lines.append("\\startpipeline")
+    for n, statement in enumerate(statements):
+        sql = statement.sql
+        if aggregate and n == len(statements) - 1:
+            sql = f"select coalesce(json_agg(t), '[]') from ({sql}) t"
+        for k in range(len(statement.params), 0, -1):
+            name = f"p{n}_{k}"
+            value = statement.params[k - 1]
+            if value is not None and value.startswith("trace-"):
+                name = "key"
+            elif value is None:
+                sql = sql.replace(f"${k}", "null")
+                continue
+            else:
+                variables[name] = value
+            sql = sql.replace(f"${k}", f":{name}")
+        lines.append(sql + ";")
+    lines.append("\\endpipeline")
+    return "\n".join(lines) + "\n", variables
 
 
 # ---- The sides.
@@ -114,15 +168,87 @@ class Lockstep:
                    connections, seconds, tag)
 
 
-class Peer:
-    """The Node service, or another that is reached at a URL."""
+class Other:
+    """A service that nginx proxies to; ends when stopped."""
 
-    def __init__(self, system, token, url):
-        self.system, self.token, self.url = system, token, url
+    def __init__(self, name):
+        self.name, self.port, self.listen = (name, sut.free_port(),
+                                             sut.free_port())
+
+    def site(self, system):
+        return SITE % {"name": self.name, "port": self.port,
+                       "listen": self.listen, "log": system.directory / "log"}
+
+    def begin(self, system, token, command, path):
+        self.system, self.token = system, token
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                        stdout=sys.stderr, stderr=sys.stderr)
+        self.url = f"http://127.0.0.1:{self.listen}"
+        tap.wait_for(lambda: system.curl(
+            "GET", path, token, base=self.url, record=False).status == 200,
+            self.name, 30)
 
     def run(self, operation, connections, seconds, tag):
-        return wrk(self.system.directory, self.url, self.token, operation,
-                   connections, seconds, tag)
+        return wrk(self.system.directory, self.url, self.token,
+                   self.translated(operation), connections, seconds, tag)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(20)
+
+
+class Peer(Other):
+    """The Node service of bench/peer."""
+
+    def start(self, system, token, options):
+        system.cluster.psql(PEER_KEYS)
+        work = install_peer(sut.BUILD)
+        settings = system.directory / "peer.json"
+        settings.write_text(json.dumps({
+            "processes": options.peer_processes,
+            "connections": options.peer_connections,
+            "host": str(system.cluster.directory), "database": "lockstep",
+            "user": "lockstep", "port": self.port,
+            "schemas": str(TOP / "contract/schemas"),
+            "log": str(system.directory / "log/peer-app.log"),
+            "secret": system.secret.read_text().strip(),
+            "public_key": system.rsa_public}))
+        self.begin(system, token, ["node", str(work / "server.mjs"),
+                                   str(settings)], "/peer/letters")
+
+    @staticmethod
+    def translated(operation):
+        return Operation(operation.name, "/peer" + operation.path,
+                         operation.method, operation.body, operation.keyed)
+
+
+class Postgrest(Other):
+    """PostgREST on the same tables; it knows no idempotency keys."""
+
+    def start(self, system, token, options):
+        settings = system.directory / "postgrest.conf"
+        settings.write_text(
+            f'db-uri = "{system.cluster.conninfo("lockstep")}"\n'
+            'db-schemas = "app"\ndb-anon-role = "anon"\n'
+            f"db-pool = {options.peer_processes * options.peer_connections}\n"
+            f'server-host = "127.0.0.1"\nserver-port = {self.port}\n'
+            f'jwt-secret = "{system.secret.read_text().strip()}"\n')
+        settings.chmod(0o600)
+        self.begin(system, token, [os.environ["POSTGREST"], str(settings)],
+                   "/letters?limit=1")
+
+    @staticmethod
+    def translated(operation):
+        path, method = operation.path, operation.method
+        table, _, key = path.strip("/").partition("/")
+        if key.endswith("/health"):
+            path = "/rpc/company_health?id=" + key.removesuffix("/health")
+        elif key:
+            path = f"/{table}?id=eq.{key}"
+        elif method == "GET":
+            path = f"/{table}?order=created_at.desc,id.desc&limit=20"
+        return Operation(operation.name, path, method, operation.body, False,
+                         "return=representation" if operation.body else None)
 
 
 def wrk(directory, url, token, operation, connections, seconds, tag):
@@ -149,39 +275,48 @@ class Pgbench:
         # role's privileges by itself.
         system.cluster.psql("create role bench login in role authenticated")
 
+        self.scripts = {}
+
+    def learn(self, operation, token):
+        self.scripts[operation.name] = script(
+            traced(self.system, token, operation), operation.keyed,
+            operation.name.startswith("list"))
+
     def run(self, operation, connections, seconds):
         tried = [c for c in (1, 4, 8, 16) if c <= connections][-3:]
         return max(self.once(operation, c, seconds) for c in tried)
 
     def once(self, operation, connections, seconds):
-        script = self.system.directory / "bench.sql"
-        script.write_text(operation.sql)
-        claims = json.dumps({"sub": sut.ALICE, "role": "authenticated"})
+        text, variables = self.scripts[operation.name]
+        file = self.system.directory / "bench.sql"
+        file.write_text(text)
         done = subprocess.run(
             [f"{sut.PG_BIN}/pgbench", "-n", "-M", "prepared", "-c",
              str(connections), "-j", str(min(2, connections)), "-T",
-             str(seconds), "-f", str(script), "-D", f"claims={claims}",
+             str(seconds), "-f", str(file),
+             *(word for name, value in variables.items()
+               for word in ("-D", f"{name}={value}")),
              self.system.cluster.conninfo("bench")],
             capture_output=True, text=True, check=False)
         found = re.search(r"tps = ([\d.]+)", done.stdout)
         if done.returncode != 0 or not found:
-            raise SystemExit("pgbench: " + done.stdout + done.stderr)
+            raise SystemExit("pgbench: " + text + done.stdout + done.stderr)
         return float(found.group(1))
 
 
-# ---- The peer.
+# ---- Others, through the same nginx.
 
 SITE = """
-upstream peer {
+upstream %(name)s {
 	server 127.0.0.1:%(port)s;
 	keepalive 64;
 }
 server {
 	listen 127.0.0.1:%(listen)s;
-	access_log %(log)s/peer.log lockstep buffer=32k flush=1s;
+	access_log %(log)s/%(name)s.log lockstep buffer=32k flush=1s;
 	keepalive_requests 10000;
 	location / {
-		proxy_pass http://peer;
+		proxy_pass http://%(name)s;
 		proxy_http_version 1.1;
 		proxy_set_header Connection "";
 		proxy_set_header X-Request-Id $request_id;
@@ -201,25 +336,6 @@ def install_peer(build):
                         "--no-fund", "--prefix", str(work)], check=True,
                        cwd=work, stdout=sys.stderr)
     return work
-
-
-class PeerProcess:
-    def __init__(self, system, work, port, options, keys):
-        settings = system.directory / "peer.json"
-        settings.write_text(json.dumps({
-            "processes": options.peer_processes,
-            "connections": options.peer_connections,
-            "host": str(system.cluster.directory), "database": "lockstep",
-            "user": "lockstep", "port": port,
-            "schemas": str(TOP / "contract/schemas"),
-            "log": str(system.directory / "log/peer-app.log"), **keys}))
-        self.process = subprocess.Popen(
-            ["node", str(work / "server.mjs"), str(settings)], cwd=work,
-            stdin=subprocess.DEVNULL, stdout=sys.stderr, stderr=sys.stderr)
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
 
 
 PEER_KEYS = """
@@ -309,8 +425,7 @@ def memory_kib(system):
 
 
 def measure(system, tokens, sides, options):
-    letter, company = system.letter, system.company
-    everything = operations(letter, company)
+    everything = operations(system.letter, system.company)
     rows = [Row(o, c) for o in everything for c in options.connections
             if not options.only or any(w in o.name for w in options.only)]
     if "RS256" in tokens and (not options.only or "list" in options.only):
@@ -320,9 +435,8 @@ def measure(system, tokens, sides, options):
     for number in range(options.rounds):
         for row in rows:
             token = tokens["RS256" if "RS256" in row.label else "HS256"]
-            for name in ("lockstep", "peer"):
-                if name in sides:
-                    sides[name].token = token
+            for side in sides.values():
+                side.token = token
             row.take(sides, options.seconds, f"{os.getpid()}-{number}")
         if before is None:
             before = memory_kib(system)
@@ -353,47 +467,61 @@ def arguments():
     return parser.parse_args()
 
 
+def tokens_of(system):
+    """One by each algorithm; the RSA key is made for the run."""
+    key = system.directory / "rsa.pem"
+    system.run("token", "--new-key", "RS256", "--key", key)
+    key_set = system.directory / "jwks.json"
+    key_set.write_text(system.run("token", "--jwks", "--key", key).stdout)
+    system.settings["jwks_file"] = key_set
+    system.rsa_public = subprocess.run(
+        ["openssl", "pkey", "-in", str(key), "-pubout"], check=True,
+        capture_output=True, text=True).stdout
+    return {"HS256": system.token("authenticated", sut.ALICE),
+            "RS256": system.token("authenticated", sut.ALICE, 3600,
+                                  "--algorithm", "RS256", "--key", key)}
+
+
+def prepare(system, sides, tokens):
+    """What is asked for, and what that is in SQL; then all begins anew."""
+    system.letter = system.cluster.psql(
+        "select id from app.letters where status = 'draft' and "
+        f"owner_id = '{sut.ALICE}' order by id limit 1")
+    system.company = system.cluster.psql(
+        "select c.id from app.companies c join app.account_members m on "
+        f"m.account_id = c.account_id where m.user_id = '{sut.ALICE}' "
+        "order by c.id limit 1")
+    for operation in operations(system.letter, system.company):
+        sides["pgbench"].learn(operation, tokens["HS256"])
+    for number in range(system.instances):
+        system.configure(number)
+    system.rolling_restart()
+
+
 def main():
     options = arguments()
-    port, listen = sut.free_port(), sut.free_port()
+    others = [] if options.without_peer else [Peer("peer")]
+    if os.environ.get("POSTGREST"):
+        others.append(Postgrest("postgrest"))
     settings = {"workers": options.workers, "threads": options.threads,
                 "log_level": os.environ.get("LOG_LEVEL", "info"),
                 # All that is asked is answered, however long the queue.
                 "queue_target_ms": 0}
-    work = None if options.without_peer else install_peer(sut.BUILD)
-
-    def site(text):
-        return text + SITE % {"port": port, "listen": listen,
-                              "log": system.directory / "log"}
-
-    system = sut.System(settings=settings, edit=site if work else None)
+    system = sut.System(settings=settings, edit=lambda text: text + "".join(
+        other.site(system) for other in others))
     with system:
-        tokens = {"HS256": system.token("authenticated", sut.ALICE)}
-        system.letter = system.cluster.psql(
-            "select id from app.letters where status = 'draft' and "
-            f"owner_id = '{sut.ALICE}' order by id limit 1")
-        system.company = system.cluster.psql(
-            "select c.id from app.companies c join app.account_members m on "
-            f"m.account_id = c.account_id where m.user_id = '{sut.ALICE}' "
-            "order by c.id limit 1")
+        tokens = tokens_of(system)
         sides = {"lockstep": Lockstep(system, tokens["HS256"]),
                  "pgbench": Pgbench(system)}
-        peer = None
-        if work:
-            system.cluster.psql(PEER_KEYS)
-            peer = PeerProcess(system, work, port, options, {
-                "secret": system.secret.read_text().strip()})
-            sides["peer"] = Peer(system, tokens["HS256"],
-                                 f"http://127.0.0.1:{listen}/peer")
-            tap.wait_for(lambda: system.curl(
-                "GET", "/peer/letters", tokens["HS256"],
-                base=f"http://127.0.0.1:{listen}",
-                record=False).status == 200, "the peer", 30)
+        prepare(system, sides, tokens)
         try:
+            for other in others:
+                other.start(system, tokens["HS256"], options)
+                sides[other.name] = other
             measure(system, tokens, sides, options)
         finally:
-            if peer:
-                peer.stop()
+            for name in set(sides) & {"peer", "postgrest"}:
+                sides[name].stop()
 
 
 if __name__ == "__main__":
