@@ -10,7 +10,6 @@ enum stage {
 	STAGE_ROUTE, STAGE_IDENTIFY, STAGE_LIMIT, STAGE_ACCEPT, STAGE_RUN,
 	STAGE_COUNT
 };
-extern const char *const stage_name[STAGE_COUNT];
 
 /*
  * What is known of a request on its way, for the log and the envelope alone;

@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 
-const char *const stage_name[STAGE_COUNT] = {
+static const char *const stage_name[STAGE_COUNT] = {
 	[STAGE_ROUTE] = "route",
 	[STAGE_IDENTIFY] = "identify",
 	[STAGE_LIMIT] = "limit",
@@ -73,18 +73,21 @@ tell_quota(const struct visit *visit, struct reply *rp)
 	    q->remaining, q->reset_s);
 }
 
-/* Server-Timing (W3C): the stages in milliseconds. */
+/* Server-Timing (W3C): the stages in milliseconds, without floating point. */
 static void
 tell_timing(const struct visit *visit, struct reply *rp)
 {
-	const uint64_t *ns = visit->stage_ns;
+	char text[STAGE_COUNT * 32];
+	size_t at = 0;
 
-	reply_header(rp, "Server-Timing",
-	    "route;dur=%.3f, identify;dur=%.3f, limit;dur=%.3f, "
-	    "accept;dur=%.3f, run;dur=%.3f",
-	    (double)ns[STAGE_ROUTE] / 1e6, (double)ns[STAGE_IDENTIFY] / 1e6,
-	    (double)ns[STAGE_LIMIT] / 1e6, (double)ns[STAGE_ACCEPT] / 1e6,
-	    (double)ns[STAGE_RUN] / 1e6);
+	for (size_t i = 0; i < STAGE_COUNT; i++) {
+		unsigned us = (unsigned)(visit->stage_ns[i] / 1000);
+
+		at += (size_t)snprintf(text + at, sizeof(text) - at,
+		    "%s%s;dur=%u.%03u", i > 0 ? ", " : "", stage_name[i],
+		    us / 1000, us % 1000);
+	}
+	reply_header(rp, "Server-Timing", "%s", text);
 }
 
 static const char *

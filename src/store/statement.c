@@ -21,17 +21,29 @@ must(void *memory)
 	return memory;
 }
 
+/*
+ * Eight bytes at a time, since it is done for each request and the texts are
+ * long; the role and the shape of the SQL are the contract's, so nobody picks
+ * what collides, and a collision costs a comparison.
+ */
 static uint64_t
 hash_more(uint64_t hash, const char *bytes, size_t length)
 {
-	size_t i;
+	uint64_t word;
 
-	for (i = 0; i < length; i++)
-		hash = (hash ^ (unsigned char)bytes[i]) * 0x100000001b3u;
-	return hash;
+	for (; length >= sizeof(word); length -= sizeof(word)) {
+		memcpy(&word, bytes, sizeof(word));
+		hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+		hash ^= hash >> 32;
+		bytes += sizeof(word);
+	}
+	word = length;
+	memcpy(&word, bytes, length);
+	hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+	return hash ^ hash >> 32;
 }
 
-/* FNV-1a of the role, its NUL, the SQL. */
+/* Of the role, its NUL, the SQL. */
 static uint64_t
 hash_of(const char *role, const char *sql, size_t length)
 {
