@@ -588,6 +588,9 @@ explain_walk(struct call *call, const struct contract *contract,
 	const char *role = flag_value(call, "role");
 	const struct auth_wish wish = { .role = role,
 	    .subject = flag_value(call, "sub"), .life_s = 60 };
+	const struct accept_options allowed = {
+		.rollback = call->config.tx_rollback,
+	};
 	struct auth_options keys;
 	const struct caller *caller;
 	const struct input *input;
@@ -612,40 +615,100 @@ explain_walk(struct call *call, const struct contract *contract,
 	if (p == PROBLEM_NONE)
 		p = auth_identify(auth, sc, rq, &caller);
 	if (p == PROBLEM_NONE)
-		p = contract_accept(contract, sc, match, rq, caller, NULL,
+		p = contract_accept(contract, sc, match, rq, caller, &allowed,
 		    &input);
 	buf_release(&token);
 	auth_free(auth);
 	return p;
 }
 
+/*
+ * A header field as nginx hands it over: "If-Match: *" -> "HTTP_IF_MATCH=*".
+ * NULL when it is none; nginx passes no name that has other characters.
+ */
+static char *
+header_param(struct arena *arena, const char *field)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "abcdefghijklmnopqrstuvwxyz0123456789-";
+	size_t length = strspn(field, letters);
+	const char *value = field + length + 1;
+	char *param;
+
+	if (length == 0 || field[length] != ':')
+		return NULL;
+	value += strspn(value, " \t");
+	param = arena_format(arena, "HTTP_%.*s=%s", (int)length, field, value);
+	for (size_t i = 5; i < 5 + length; i++)
+		if (param[i] == '-')
+			param[i] = '_';
+		else if (param[i] >= 'a')
+			param[i] -= 'a' - 'A';
+	return param;
+}
+
+/* The FastCGI parameters of the request that is explained, NULL at the end. */
+static bool
+explain_params(struct call *call, char ***ret)
+{
+	const struct flag *headers = flag_given(call, "header");
+	char **params = arena_alloc(call->arena,
+	    (headers->value_count + 5) * sizeof(char *));
+	const char *type = flag_value(call, "body") != NULL ?
+	    "application/json" : NULL;
+	size_t n = 0;
+
+	params[n++] = arena_format(call->arena, "REQUEST_METHOD=%s",
+	    call->argv[0]);
+	params[n++] = arena_format(call->arena, "REQUEST_URI=%s",
+	    call->argv[1]);
+	params[n++] = arena_string(call->arena, "REMOTE_ADDR=127.0.0.1");
+	for (size_t i = 0; i < headers->value_count; i++) {
+		params[n] = header_param(call->arena, headers->values[i]);
+		if (params[n] == NULL) {
+			trouble("--header takes \"Name: value\"");
+			return false;
+		}
+		if (strncmp(params[n], "HTTP_CONTENT_TYPE=", 18) == 0)
+			type = params[n] + 18;
+		n++;
+	}
+	if (type != NULL)
+		params[n++] = arena_format(call->arena, "CONTENT_TYPE=%s",
+		    type);
+	params[n] = NULL;
+	*ret = params;
+	return true;
+}
+
+/* Is there anything to judge the request by, beside its target? */
+static bool
+explain_judges(const struct call *call)
+{
+	return flag_value(call, "role") != NULL ||
+	    flag_value(call, "body") != NULL ||
+	    flag_given(call, "header")->value_count > 0;
+}
+
 static int
 explain_request(struct call *call, const struct contract *contract,
-    struct scope *sc, const struct buf *body)
+    struct scope *sc, char **params, const struct buf *body)
 {
 	struct request rq;
 	struct match match;
-	char *params[8] = {
-		arena_format(call->arena, "REQUEST_METHOD=%s", call->argv[0]),
-		arena_format(call->arena, "REQUEST_URI=%s", call->argv[1]),
-		arena_string(call->arena, "REMOTE_ADDR=127.0.0.1"),
-		NULL, NULL,
-	};
 	enum problem p;
 
-	if (flag_value(call, "body") != NULL) {
-		params[3] = arena_string(call->arena,
-		    "CONTENT_TYPE=application/json");
-	}
 	p = http_parse(sc, params, body->length > 0 ? body->at : "",
 	    body->length, &rq);
 	if (p == PROBLEM_NONE)
 		p = contract_route(contract, sc, &rq, &match);
 	if (p == PROBLEM_NONE) {
 		tool_explain(contract, &match, stdout);
-		if (flag_value(call, "role") == NULL &&
-		    flag_value(call, "body") == NULL)
+		if (!explain_judges(call)) {
+			puts("verdict   none: --role, --header or --body "
+			    "have the request judged");
 			return EXIT_WELL;
+		}
 		p = explain_walk(call, contract, sc, &match, &rq);
 	}
 	if (p == PROBLEM_NONE) {
@@ -654,6 +717,9 @@ explain_request(struct call *call, const struct contract *contract,
 	}
 	fputs("verdict   ", stdout);
 	tool_problem(p, sc, stdout);
+	if (p == PROBLEM_NOT_FOUND)
+		printf("  the paths begin with %s; see lockstep routes\n",
+		    contract_about(contract)->base);
 	return EXIT_FOUND;
 }
 
@@ -664,14 +730,16 @@ run_explain(struct call *call)
 	struct contract *contract = load_contract(call);
 	struct scope sc;
 	struct buf body;
+	char **params;
 	int status = EXIT_TROUBLE;
 
 	if (contract == NULL)
 		return EXIT_TROUBLE;
 	scope_init(&sc, call->arena);
 	buf_init(&body, call->config.body_limit_bytes);
-	if (path == NULL || read_body(path, &body))
-		status = explain_request(call, contract, &sc, &body);
+	if (explain_params(call, &params) &&
+	    (path == NULL || read_body(path, &body)))
+		status = explain_request(call, contract, &sc, params, &body);
 	arena_reset(call->arena);
 	buf_release(&body);
 	contract_free(contract);
@@ -820,6 +888,8 @@ static struct command commands[] = {
 	    "Tell what would happen to a request, step by step.",
 	    { FLAG("role", "ROLE", "Judge it as a caller of this role."),
 	      FLAG("sub", "SUB", "The caller's subject."),
+	      FLAG("header", "\"NAME: VALUE\"", "Judge it with this header "
+		"field; may be repeated."),
 	      FLAG("body", "FILE", "Judge this body; - is standard input.") },
 	    false, 2, 2, run_explain },
 	{ "validate", "SCHEMA INSTANCE...",

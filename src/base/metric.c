@@ -100,6 +100,8 @@ static const struct {
 static const struct {
 	const char *family, *help;
 } helps[] = {
+	{ "lockstep_breaker_open_total",
+	    "Times that a process stopped sending Postgres requests." },
 	{ "lockstep_database_connects_total",
 	    "Connections opened to Postgres." },
 	{ "lockstep_database_failures_total",
@@ -133,6 +135,8 @@ static const struct {
 	[GAUGE_KEPT] = { "lockstep_kept", "Kept connections from nginx." },
 	[GAUGE_QUEUED] = { "lockstep_queued",
 	    "Requests waiting for a thread." },
+	[GAUGE_BREAKERS_OPEN] = { "lockstep_breakers_open",
+	    "Processes that send Postgres no requests, but for probes." },
 };
 
 /* ---- The file. */

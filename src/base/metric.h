@@ -24,6 +24,7 @@ enum gauge {
 	GAUGE_CONNECTIONS,	/* open connections to Postgres */
 	GAUGE_KEPT,		/* kept connections from nginx */
 	GAUGE_QUEUED,		/* requests waiting for a thread */
+	GAUGE_BREAKERS_OPEN,	/* 1: no request goes to Postgres */
 	GAUGE_COUNT
 };
 

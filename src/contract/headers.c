@@ -10,6 +10,16 @@
 
 #include <string.h>
 
+/* An issue with a header field: its path is the field's name. */
+static void
+header_issue(struct scope *sc, const char *name, const char *expected)
+{
+	const struct place place = { .name = name, .length = strlen(name) };
+
+	scope_issue(sc, &place, RULE_SYNTAX, &(struct issue_param){ "expected",
+	    arena_format(sc->arena, "\"%s\"", expected) }, 1);
+}
+
 /* ---- Idempotency-Key ---- */
 
 /* Bytes that a key may have: visible ASCII. */
@@ -159,9 +169,13 @@ match_accept(struct scope *sc, const struct request *rq, struct plan *plan)
 	if (strcmp(rq->if_match, "*") == 0)
 		return PROBLEM_NONE;
 	tags = arena_alloc(sc->arena, TAGS_MAX * sizeof(*tags));
-	if (!tags_read(sc->arena, rq->if_match, tags, &plan->match_count))
+	if (!tags_read(sc->arena, rq->if_match, tags, &plan->match_count)) {
+		header_issue(sc, "If-Match", arena_format(sc->arena,
+		    "* or at most %d tags, each in quotes, as ETag has them",
+		    TAGS_MAX));
 		return scope_fail(sc, PROBLEM_BAD_REQUEST,
 		    "If-Match is no list of at most %d entity tags", TAGS_MAX);
+	}
 	plan->match = tags;
 	return PROBLEM_NONE;
 }
@@ -176,8 +190,20 @@ is_write(const struct operation *op)
 	    (op->verb == VERB_CALL && op->method != METHOD_GET);
 }
 
+/* Refuses with the preferences that would be heard. */
 static enum problem
-preferences_accept(const struct request *rq,
+preferences_refuse(struct scope *sc, bool returns, bool total, bool resolves,
+    bool rolls_back)
+{
+	header_issue(sc, "Prefer", arena_format(sc->arena,
+	    "of those that are heard here: handling%s%s%s%s",
+	    returns ? ", return" : "", total ? ", count" : "",
+	    resolves ? ", resolution" : "", rolls_back ? ", tx" : ""));
+	return PROBLEM_INVALID_PREFERENCE;
+}
+
+static enum problem
+preferences_accept(struct scope *sc, const struct request *rq,
     const struct accept_options *options, struct plan *plan)
 {
 	const struct preferences *p = &rq->prefer;
@@ -191,7 +217,8 @@ preferences_accept(const struct request *rq,
 		(p->total != TOTAL_UNSAID && !op->total) ||
 		(p->resolution != RESOLUTION_UNSAID && !resolves) ||
 		(p->rollback && !rolls_back)))
-		return PROBLEM_INVALID_PREFERENCE;
+		return preferences_refuse(sc, write, op->total, resolves,
+		    rolls_back);
 	plan->minimal = write && p->returns == RETURN_MINIMAL;
 	plan->total = op->total && p->total != TOTAL_UNSAID;
 	plan->estimate = plan->total && p->total == TOTAL_ESTIMATED;
@@ -212,7 +239,7 @@ headers_accept(struct scope *sc, const struct request *rq,
 
 	plan->tag = verb == VERB_READ || verb == VERB_CREATE ||
 	    verb == VERB_UPDATE;
-	if ((p = preferences_accept(rq, options, plan)) != PROBLEM_NONE ||
+	if ((p = preferences_accept(sc, rq, options, plan)) != PROBLEM_NONE ||
 	    (p = key_accept(sc, rq, plan)) != PROBLEM_NONE)
 		return p;
 	return match_accept(sc, rq, plan);

@@ -263,6 +263,16 @@ join_path(struct scope *sc, const struct request *rq)
 	return path;
 }
 
+/* Tells the client which part of the target is refused, and what it takes. */
+static void
+target_issue(struct scope *sc, const char *part, const char *expected)
+{
+	const struct place place = { .name = part, .length = strlen(part) };
+
+	scope_issue(sc, &place, RULE_SYNTAX,
+	    &(struct issue_param){ "expected", expected }, 1);
+}
+
 /* The path "/a/b" of `length` bytes into segments; "/" has none. */
 static enum problem
 parse_path(struct scope *sc, const char *raw, size_t length,
@@ -284,10 +294,14 @@ parse_path(struct scope *sc, const char *raw, size_t length,
 			    "the path has more than %d segments",
 			    HTTP_SEGMENTS_MAX);
 		s = decode_segment(sc, at, (size_t)(stop - at));
-		if (s == NULL)
+		if (s == NULL) {
+			target_issue(sc, "path", "\"a path without empty "
+			    "segments, . and .., and without a slash at its "
+			    "end\"");
 			return scope_fail(sc, PROBLEM_BAD_REQUEST,
 			    "segment %zu of the path is refused",
 			    rq->segments + 1);
+		}
 		rq->segment[rq->segments++] = s;
 		at = stop + 1;
 	}
@@ -329,10 +343,13 @@ parse_query(struct scope *sc, const char *query, struct request *rq)
 				    "the query has more than %d parameters",
 				    HTTP_PARAMETERS_MAX);
 			if (!parse_parameter(sc, at, length,
-			    &rq->parameter[rq->parameters]))
+			    &rq->parameter[rq->parameters])) {
+				target_issue(sc, "query",
+				    "\"UTF-8, percent-encoded\"");
 				return scope_fail(sc, PROBLEM_BAD_REQUEST,
 				    "parameter %zu of the query is refused",
 				    rq->parameters + 1);
+			}
 			rq->parameters++;
 		}
 		at += length;

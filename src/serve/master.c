@@ -116,6 +116,7 @@ worker_main(struct master *m, const struct worker *w, pid_t parent)
 {
 	struct listener l = { .signals = m->signals };
 	struct front_options front = m->options->front;
+	struct store_options *store = &m->options->store;
 	pthread_t thread;
 	int status = 1;
 
@@ -130,6 +131,7 @@ worker_main(struct master *m, const struct worker *w, pid_t parent)
 	if (getppid() != parent)
 		_exit(0);
 	metric_process();
+	store->breaker = breaker_new(store->reconnect_max_ms);
 	if (w == m->worker)
 		sweep_start(m->options);
 	l.front = front_new(&front);
@@ -305,6 +307,7 @@ declare_counters(void)
 		"lockstep_rejected_total", "lockstep_worker_restarts_total",
 		"lockstep_database_connects_total",
 		"lockstep_database_failures_total",
+		"lockstep_breaker_open_total",
 	};
 
 	for (size_t i = 0; i < countof(names); i++)

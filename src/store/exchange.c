@@ -2,8 +2,7 @@
 /*
  * One conversation: what was sent up to a Sync, in one flush, and what came
  * back.  Waiting is ours, as libpq's would know no deadline: past it, or when
- * nobody waits for the answer any more, the statement is cancelled, by a
- * connection of its own.
+ * nobody waits for the answer any more, the statement is cancelled.
  *
  * A connection in any other state than idle after a Sync is discarded, but for
  * a transaction that was begun and failed, which is rolled back.
@@ -133,33 +132,24 @@ collect(struct scope *sc, PGconn *connection, uint64_t deadline_ns,
 	}
 }
 
-/* Asks the server to stop, by a connection of its own. */
-static void
-cancel(struct store *st)
-{
-	char words[256];
-
-	(void)PQcancel(st->cancel, words, sizeof(words));
-}
-
 /* Sends the Sync, reads to its end, cancels what takes too long. */
 static enum ending
 finish(struct scope *sc, struct store *st, uint64_t deadline_ns,
     struct exchange *ex)
 {
 	enum ending ending = ENDING_LOST;
+	uint64_t grace_ns;
 	size_t at = 0;
 
 	if (exchange_note(ex, STEP_SYNC, PQpipelineSync(st->connection)))
 		ending = collect(sc, st->connection, deadline_ns, ex, &at);
-	if (ending == ENDING_LATE) {
-		cancel(st);
-		ending = collect(sc, st->connection, clock_now_ns() +
-		    GRACE_MS * (uint64_t)1000000, ex, &at);
-		if (ending == ENDING_LOST)
-			ending = ENDING_LATE;
-	}
-	return ending;
+	if (ending != ENDING_LATE)
+		return ending;
+	grace_ns = clock_now_ns() + GRACE_MS * (uint64_t)1000000;
+	ex->deaf = !cancel_within(st, grace_ns);
+	if (!ex->deaf)
+		ending = collect(sc, st->connection, grace_ns, ex, &at);
+	return ending == ENDING_LOST ? ENDING_LATE : ending;
 }
 
 /* Ends a transaction that was begun, failed, and so outlived the Sync. */

@@ -78,8 +78,9 @@ struct store {
 	const char *database;		/* libpq connection string */
 	const struct contract *contract;
 	struct store *replica;		/* for operations that may; or NULL */
+	struct breaker *breaker;	/* NULL = none: a replica */
 	PGconn *connection;		/* NULL = none */
-	PGcancel *cancel;
+	struct cancel *cancel;		/* under way; NULL = none */
 	bool open;			/* counted by the gauge */
 	FILE *trace;
 	char *scope_sql[2];		/* [for reads] */
@@ -88,6 +89,8 @@ struct store {
 	struct statements statements;
 	uint64_t attempt_ns;		/* no attempt to connect before */
 	unsigned backoff_ms;		/* 0 = the last attempt went well */
+	unsigned turn;			/* of the breaker, at that attempt or
+					 * when the connection answered */
 	unsigned host;			/* of several, which to try first */
 	bool spare;			/* it can be done without: a replica */
 	uint64_t random;
@@ -97,11 +100,42 @@ struct store {
 };
 
 /* A number below the bound: spreads load, keeps no secret. */
-uint64_t store_random(struct store *st, uint64_t bound);
+uint64_t random_below(uint64_t *seed, uint64_t bound);
+uint64_t random_seed(void);
+
+/* See breaker.c.  A breaker that is NULL is closed. */
+enum verdict { VERDICT_PASS, VERDICT_REFUSE, VERDICT_PROBE };
+
+/*
+ * May the database be asked?  VERDICT_PROBE: the caller must see whether it
+ * answers and tell breaker_probed().  VERDICT_REFUSE: *ret_wait_ms until the
+ * next probe may go.
+ */
+enum verdict breaker_ask(struct breaker *b, uint64_t now_ns,
+    unsigned *ret_wait_ms);
+void breaker_probed(struct breaker *b, bool well, uint64_t now_ns);
+
+/* What anybody else saw: the database answered, or let somebody down. */
+void breaker_succeeded(struct breaker *b);
+void breaker_failed(struct breaker *b, const char *cause, uint64_t now_ns);
+
+/* Another number: it has opened or closed in between. */
+unsigned breaker_turn(struct breaker *b);
+
+/*
+ * Asks the server to cancel what runs in the session.  false: it did not take
+ * the request by the deadline, or has not taken the one before, so that the
+ * session must be given up.  Never blocks past the deadline.
+ */
+bool cancel_within(struct store *st, uint64_t deadline_ns) MUST_CHECK;
+
+/* Lets go of a cancel that is under way. */
+void cancel_forget(struct store *st);
 
 /*
  * Makes sure that there is a fit connection in pipeline mode.
- * PROBLEM_UNAVAILABLE with the cause set, at once while the backoff lasts.
+ * PROBLEM_UNAVAILABLE with the cause set, at once while the backoff lasts or
+ * the breaker is open.
  */
 enum problem store_connect(struct scope *sc, struct store *st) MUST_CHECK;
 
@@ -134,6 +168,7 @@ struct exchange {
 	const PGresult *error;		/* the first one, or NULL */
 	enum step failed;		/* where it came */
 	bool unattended;	/* nobody waits for it, or none is looked for */
+	bool deaf;		/* the server did not take the cancel */
 };
 
 enum ending {

@@ -7,6 +7,8 @@
  *
  * After an attempt that failed there is none for a while, twice as long each
  * time, and of random length so that many stores do not come back at once.
+ * When the breaker has closed all may; and a connection that is older than its
+ * last turn must answer before it is trusted with a request.
  */
 #include "store/internal.h"
 
@@ -22,7 +24,7 @@
 
 enum {
 	BACKOFF_LEAST_MS = 50,
-	READY_MS = 2000,	/* for a scope that has no deadline */
+	READY_MS = 2000,	/* for the answer of a connection */
 	REPLICA_MS = 250,	/* for a connection that can be done without */
 };
 
@@ -163,9 +165,7 @@ open_store(const struct store_options *options, const char *database,
 	buf_init(&st->second_sql, STORE_SQL_MAX);
 	buf_init(&st->reply, options->reply_limit_bytes > 0 ?
 	    options->reply_limit_bytes : STORE_REPLY_MAX);
-	if (getrandom(&st->random, sizeof(st->random), 0) < 0)
-		st->random = clock_now_ns();
-	st->random |= 1;
+	st->random = random_seed();
 	note_tables(st);
 	if (options->trace_file != NULL &&
 	    (st->trace = fopen(options->trace_file, "ae")) != NULL)
@@ -178,6 +178,7 @@ store_new(const struct store_options *options, const struct contract *contract)
 {
 	struct store *st = open_store(options, options->database, contract);
 
+	st->breaker = options->breaker;
 	if (options->database_read == NULL)
 		return st;
 	st->replica = open_store(options, options->database_read, contract);
@@ -192,6 +193,7 @@ store_free(struct store *st)
 		return;
 	store_free(st->replica);
 	store_discard(st);
+	cancel_forget(st);
 	statements_release(&st->statements);
 	buf_release(&st->unfit);
 	buf_release(&st->claim_sql);
@@ -214,9 +216,7 @@ store_discard(struct store *st)
 	if (st->open)
 		metric_gauge(GAUGE_CONNECTIONS, -1);
 	st->open = false;
-	PQfreeCancel(st->cancel);
 	PQfinish(st->connection);
-	st->cancel = NULL;
 	st->connection = NULL;
 	st->scope_prepared[false] = st->scope_prepared[true] = false;
 	st->forget = false;
@@ -230,14 +230,24 @@ store_unavailable(struct scope *sc, const char *cause)
 	return scope_fail(sc, PROBLEM_UNAVAILABLE, "%s", cause);
 }
 
+uint64_t
+random_seed(void)
+{
+	uint64_t seed;
+
+	if (getrandom(&seed, sizeof(seed), 0) < 0)
+		seed = clock_now_ns();
+	return seed | 1;
+}
+
 /* xorshift64*. */
 uint64_t
-store_random(struct store *st, uint64_t bound)
+random_below(uint64_t *seed, uint64_t bound)
 {
-	st->random ^= st->random >> 12;
-	st->random ^= st->random << 25;
-	st->random ^= st->random >> 27;
-	return (st->random * 0x2545f4914f6cdd1du >> 16) % bound;
+	*seed ^= *seed >> 12;
+	*seed ^= *seed << 25;
+	*seed ^= *seed >> 27;
+	return (*seed * 0x2545f4914f6cdd1du >> 16) % bound;
 }
 
 static void
@@ -253,7 +263,7 @@ back_off(struct store *st, unsigned least_ms)
 		st->backoff_ms = most;
 	st->host++;
 	st->attempt_ns = clock_now_ns() +
-	    store_random(st, st->backoff_ms * ns_per_ms + 1);
+	    random_below(&st->random, st->backoff_ms * ns_per_ms + 1);
 	metric_add("lockstep_database_failures_total", "", 1);
 }
 
@@ -481,8 +491,7 @@ connect_now(struct scope *sc, struct store *st)
 	buf_clear(&st->unfit);
 	if (!open_connection(sc, st, deadline_ns))
 		return refuse_lost(sc, st, "the database did not answer");
-	st->cancel = PQgetCancel(st->connection);
-	if (st->cancel == NULL || PQsetnonblocking(st->connection, 1) != 0 ||
+	if (PQsetnonblocking(st->connection, 1) != 0 ||
 	    PQenterPipelineMode(st->connection) != 1)
 		return refuse_lost(sc, st, "no pipeline mode");
 	st->open = true;
@@ -520,38 +529,91 @@ note_nonsense(struct store *st)
 	return all == NULL;
 }
 
+/*
+ * Does the database answer?  A connection that is there makes a round trip: the
+ * fitness check, so that a role that was given too much is noticed while it is
+ * connected.  One that was lost unnoticed is made anew.
+ */
+static enum problem
+reach(struct scope *sc, struct store *st)
+{
+	uint64_t deadline_ns = clock_now_ns() + READY_MS * ns_per_ms;
+	enum fitness fitness = UNKNOWN;
+
+	if (sc->deadline_ns != 0 && sc->deadline_ns < deadline_ns)
+		deadline_ns = sc->deadline_ns;
+	if (st->connection != NULL)
+		fitness = check_fitness(sc, st, deadline_ns);
+	if (fitness == UNFIT)
+		return refuse_unfit(sc, st);
+	return fitness == FIT ? PROBLEM_NONE : connect_now(sc, st);
+}
+
+/* The same, and the breaker learns of it; an unfit role is an answer, too. */
+static enum problem
+reach_and_tell(struct scope *sc, struct store *st, enum verdict verdict)
+{
+	enum problem p = reach(sc, st);
+	bool answered = p == PROBLEM_NONE || st->unfit.length > 0;
+
+	if (verdict == VERDICT_PROBE)
+		breaker_probed(st->breaker, answered, clock_now_ns());
+	else if (answered)
+		breaker_succeeded(st->breaker);
+	else
+		breaker_failed(st->breaker, sc->cause, clock_now_ns());
+	st->turn = breaker_turn(st->breaker);
+	return p;
+}
+
+static enum problem
+refuse_open(struct scope *sc, unsigned wait_ms)
+{
+	enum problem p = store_unavailable(sc,
+	    "the database has failed too often of late");
+
+	sc->retry_after_s = 1 + wait_ms / 1000;
+	return p;
+}
+
+static enum problem
+refuse_early(struct scope *sc, const struct store *st)
+{
+	return store_unavailable(sc, st->unfit.length > 0 ? st->unfit.at :
+	    "waiting before the next attempt to reach the database");
+}
+
 enum problem
 store_connect(struct scope *sc, struct store *st)
 {
-	if (st->connection != NULL)
-		return PROBLEM_NONE;
-	if (clock_now_ns() < st->attempt_ns)
-		return store_unavailable(sc, st->unfit.length > 0 ?
-		    st->unfit.at : "waiting before the next attempt to "
-		    "reach the database");
-	return connect_now(sc, st);
+	uint64_t now_ns = clock_now_ns();
+	unsigned wait_ms = 0;
+	enum verdict verdict = breaker_ask(st->breaker, now_ns, &wait_ms);
+
+	if (verdict == VERDICT_REFUSE)
+		return refuse_open(sc, wait_ms);
+	if (verdict == VERDICT_PASS && st->turn == breaker_turn(st->breaker)) {
+		if (st->connection != NULL)
+			return PROBLEM_NONE;
+		if (now_ns < st->attempt_ns)
+			return refuse_early(sc, st);
+	}
+	return reach_and_tell(sc, st, verdict);
 }
 
-/*
- * The round trip is the fitness check, so that a role that was given too much
- * is noticed while it is connected.  A connection that was lost unnoticed is
- * made anew once.
- */
+/* This door is for whoever watches, so an open breaker does not close it. */
 enum problem
 store_ready(struct scope *sc, struct store *st)
 {
-	enum fitness fitness = UNKNOWN;
-	enum problem p = PROBLEM_NONE;
+	enum problem p;
 
 	if (st->connection == NULL && note_nonsense(st))
 		return scope_fail(sc, PROBLEM_FORBIDDEN, "%s", st->unfit.at);
-	if (st->connection != NULL)
-		fitness = check_fitness(sc, st, sc->deadline_ns != 0 ?
-		    sc->deadline_ns : clock_now_ns() + READY_MS * ns_per_ms);
-	if (fitness == UNFIT)
-		p = refuse_unfit(sc, st);
-	else if (fitness == UNKNOWN)
-		p = store_connect(sc, st);
+	if (st->connection == NULL && clock_now_ns() < st->attempt_ns &&
+	    st->turn == breaker_turn(st->breaker))
+		p = refuse_early(sc, st);
+	else
+		p = reach_and_tell(sc, st, VERDICT_PASS);
 	if (p != PROBLEM_NONE && st->unfit.length > 0)
 		return PROBLEM_FORBIDDEN;
 	return p;

@@ -260,6 +260,22 @@ note_prepared(struct store *st, const struct job *job,
 	}
 }
 
+/*
+ * What the breaker learns of it.  A session that was lost says little, as all
+ * may be ended at once by a server that is well: the next attempt to connect
+ * will tell.  A client that went away says nothing, unless the server did not
+ * even take the cancel.
+ */
+static void
+tell_breaker(struct store *st, enum ending ending, const struct exchange *ex)
+{
+	if (ending == ENDING_SYNC)
+		breaker_succeeded(st->breaker);
+	else if (ending == ENDING_LATE && (ex->deaf || !ex->unattended))
+		breaker_failed(st->breaker, "the deadline passed and the "
+		    "statement did not stop", clock_now_ns());
+}
+
 static enum ending
 converse(struct scope *sc, struct store *st, struct job *job,
     struct exchange *ex)
@@ -272,6 +288,7 @@ converse(struct scope *sc, struct store *st, struct job *job,
 		return ENDING_LOST;
 	}
 	ending = exchange_finish(sc, st, sc->deadline_ns, ex);
+	tell_breaker(st, ending, ex);
 	if (ending == ENDING_SYNC)
 		note_prepared(st, job, ex);
 	else
@@ -326,8 +343,8 @@ try_again_after_conflict(struct scope *sc, struct store *st, struct job *job,
     const struct exchange *ex)
 {
 	const char *state = error_field(ex, PG_DIAG_SQLSTATE);
-	uint64_t ns = 1 + store_random(st, (uint64_t)CONFLICT_MS * 1000000 <<
-	    job->conflicts);
+	uint64_t ns = 1 + random_below(&st->random,
+	    (uint64_t)CONFLICT_MS * 1000000 << job->conflicts);
 	struct timespec pause = { .tv_nsec = (long)ns };
 	char labels[32];
 

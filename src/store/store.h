@@ -20,6 +20,15 @@
  */
 struct store;
 
+/*
+ * Shared by the stores of a process: after five failures in a row to reach the
+ * database or to have an answer of it, requests are refused at once, until a
+ * probe, one request now and then, finds it well again.  Never NULL.
+ */
+struct breaker;
+struct breaker *breaker_new(unsigned pause_max_ms);
+void breaker_free(struct breaker *breaker);
+
 struct store_options {
 	const char *database;		/* libpq connection string */
 	const char *database_read;	/* of replicas, or NULL */
@@ -28,6 +37,7 @@ struct store_options {
 	unsigned lock_timeout_ms;
 	unsigned idle_timeout_ms;	/* idle_in_transaction_session */
 	unsigned reconnect_max_ms;	/* the backoff's ceiling */
+	struct breaker *breaker;	/* of the primary; NULL = none */
 	unsigned statements_max;	/* prepared, a connection */
 	bool unprepared;		/* keeps nothing in a session: for a
 					 * pooler that changes it */
@@ -71,10 +81,11 @@ struct outcome {
  * PROBLEM_FORBIDDEN: refused by a policy or grant.  PROBLEM_CONFLICT,
  * PROBLEM_REFERENCED, PROBLEM_VALIDATION_FAILED (a CHECK), PROBLEM_DECLARED:
  * by the SQLSTATE table and the contract.  PROBLEM_UNAVAILABLE: no connection,
- * or the database asks to come back.  PROBLEM_TIMEOUT: statement or deadline;
- * the statement is cancelled.  PROBLEM_PRECONDITION_FAILED: the row is there
- * and has none of the tags.  PROBLEM_REQUEST_IN_PROGRESS,
- * PROBLEM_IDEMPOTENCY_KEY_REUSED: of the once.  PROBLEM_INTERNAL: all else.
+ * the breaker is open, or the database asks to come back.  PROBLEM_TIMEOUT:
+ * statement or deadline; the statement is cancelled.
+ * PROBLEM_PRECONDITION_FAILED: the row is there and has none of the tags.
+ * PROBLEM_REQUEST_IN_PROGRESS, PROBLEM_IDEMPOTENCY_KEY_REUSED: of the once.
+ * PROBLEM_INTERNAL: all else.
  */
 enum problem store_run(struct scope *sc, struct store *store,
     const struct caller *caller, const struct input *input,

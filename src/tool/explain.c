@@ -114,6 +114,8 @@ explain_headers(const struct operation *op, FILE *out)
 	for (size_t i = 0; i < op->related_count; i++)
 		fprintf(out, "          related: %s of %s\n",
 		    op->related[i].name, op->related[i].resource->name);
+	if (op->total)
+		fputs("          total: by Prefer: count\n", out);
 }
 
 static void
@@ -168,6 +170,8 @@ explain_run(const struct operation *op, FILE *out)
 	buf_init(&sql, 1 << 20);
 	store_describe(op, &sql);
 	fprintf(out, "run       %s\n", sql.length > 0 ? sql.at : "");
+	if (op->replica)
+		fputs("          on a replica, where there is one\n", out);
 	buf_release(&sql);
 	explain_declared("SQLSTATE", op->errors, op->error_count, out);
 	explain_declared("constraint", op->resource->constraints,

@@ -91,9 +91,12 @@ json_demands(struct buf *b, const struct operation *op)
 	static const char *const words[] = { [DEMAND_NONE] = "null",
 		[DEMAND_OPTIONAL] = "\"optional\"",
 		[DEMAND_REQUIRED] = "\"required\"" };
+	bool changes = op->verb == VERB_UPDATE || op->verb == VERB_DELETE;
+	enum demand match = changes && op->match == DEMAND_NONE ?
+	    DEMAND_OPTIONAL : op->match;
 
 	buf_format(b, ",\"idempotency\":%s,\"match\":%s,\"batch\":%u",
-	    words[op->idempotency], words[op->match], op->batch_max);
+	    words[op->idempotency], words[match], op->batch_max);
 	buf_string(b, ",\"rate\":");
 	if (op->rate != NULL)
 		buf_json_string(b, op->rate->name);

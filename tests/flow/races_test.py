@@ -5,6 +5,7 @@ what is another's with what does not exist."""
 
 import itertools
 import json
+import os
 import random
 import re
 import statistics
@@ -23,6 +24,8 @@ from tap import case, same
 THREADS = 32
 USERS, MAXIMUM, REDEEMS, CREDIT = 300, 100, 10000, 250
 ABSENT = "99999999-9999-4999-8999-999999999999"
+LOOKS = int(os.environ.get("LOOKS", "20000"))
+UUID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def at_once(port, jobs, act, threads=THREADS):
@@ -193,6 +196,10 @@ def letter_sent_once(s):
 
 # ---- Two users on the same connections.
 
+def ids_in(data):
+    return {m.decode() for m in UUID.findall(data)}
+
+
 class Look:
     """One look by alice or bob at what is theirs, or is not."""
 
@@ -202,6 +209,11 @@ class Look:
         self.letters = {user: s.cluster.psql(
             "select id from app.letters where owner_id = "
             f"'{user}' limit 50").split() for user in self.own}
+        self.rows = {user: set(s.cluster.psql(
+            f"select id from app.letters where owner_id = '{user}' union all "
+            f"select id from app.users where id = '{user}' union all select "
+            f"id from app.affiliates where owner_id = '{user}'").split())
+            for user in self.own}
 
     def targets(self, user, n):
         other = sut.BOB if user == sut.ALICE else sut.ALICE
@@ -222,6 +234,10 @@ class Look:
                               headers=[("X-Request-Id", ident)]))
         same(reply.headers["x-request-id"], ident)
         same(reply.json["meta"]["request_id"], ident)
+        # An id that was asked for may come back in Link.
+        foreign = self.rows[sut.BOB if user == sut.ALICE else sut.ALICE]
+        same((ids_in(reply.head + reply.body) & foreign) -
+             ids_in(target.encode()), set(), f"foreign ids at {target}")
         if reply.status == 503:
             return 503
         same(reply.status, wanted, f"{target} {reply.body[:200]!r}")
@@ -255,18 +271,22 @@ class Killer(threading.Thread):
 
 @case
 def two_users_and_dying_backends(s):
-    """20,000 requests of two users by turns on the same connections, while
-    backends are ended: no row of the other's, no reply to another request."""
-    killer = Killer(s)
+    """20,000 requests (LOOKS) of two users by turns on the same connections,
+    while backends are ended: no row of the other's in a reply, its head or
+    the log, no reply to another request."""
+    killer, look = Killer(s), Look(s)
     try:
-        told = Counter(at_once(s.port, range(20000), Look(s), 16))
+        told = Counter(at_once(s.port, range(LOOKS), look, 16))
     finally:
         ended = killer.finish()
     print(f"# {dict(told)}, {ended} backends ended")
     assert ended >= 20, ended
-    same(sum(told.values()), 20000)
+    same(sum(told.values()), LOOKS)
     # A read is repeated when its backend was ended; a few meet the next end.
-    assert told[503] <= 200, told
+    assert told[503] <= LOOKS // 100, told
+    for number in range(s.instances):
+        found = ids_in(s.log_path(number).read_bytes())
+        same(found & set().union(*look.rows.values()), set(), "ids in a log")
 
 
 # ---- Another's and absent.

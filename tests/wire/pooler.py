@@ -164,7 +164,7 @@ def killed_sessions(home):
     fresh(home)
     with pooler(home).wire(home) as wire:
         for n in range(5):
-            wire.send("POST", "/slow", {"name": f"s{n}", "seconds": 0.5},
+            wire.send("POST", "/slow", {"name": f"s{n}", "seconds": 1.5},
                       key=f"s{n}")
             tap.wait_for(lambda: home.sql(
                 "select count(*) from pg_stat_activity where wait_event = "

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: MIT
+"""What the pages show can be used: the contracts of lockstep-contract(5) and
+doc/OWN-TABLES.md load, the settings of lockstep.conf(5) are read, and the files
+that one is told to copy are there and get installed."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+TOP = pathlib.Path(os.environ.get("SRCDIR", ".")).resolve()
+LOCKSTEP = pathlib.Path(os.environ.get("BUILDDIR", ".")).resolve() / "lockstep"
+TEXT = {"type": "string", "maxLength": 200}
+UUID = {"type": "string", "format": "uuid"}
+ROLES = ["authenticated"]
+
+
+def manual(name):
+    """The blocks of a manual page that are told as they stand."""
+    text = (TOP / "man" / name).read_text()
+    for coded, plain in ((r"\-", "-"), (r"\(dq", '"'), (r"\e", "\\")):
+        text = text.replace(coded, plain)
+    return re.findall(r"^\.nf\n(.*?)^\.fi$", text, re.S | re.M)
+
+
+def own_tables(kind):
+    text = re.sub("(?m)^   ", "", (TOP / "doc/OWN-TABLES.md").read_text())
+    return [block for named, block in
+            re.findall(r"^```(\w*)\n(.*?)^```$", text, re.S | re.M)
+            if named == kind]
+
+
+def told(*arguments, **settings):
+    """What lockstep says on standard error; "" when all is well."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith("LOCKSTEP_")}
+    with tempfile.TemporaryDirectory() as elsewhere:
+        done = subprocess.run([LOCKSTEP, *arguments], cwd=elsewhere,
+                              env=env | settings, capture_output=True,
+                              text=True, check=False)
+    assert done.stderr or done.returncode == 0
+    return done.stderr
+
+
+def served(files):
+    """Writes a contract, {name: text or value}, and has its routes listed."""
+    with tempfile.TemporaryDirectory() as directory:
+        for name, content in files.items():
+            path = pathlib.Path(directory, name)
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(content if isinstance(content, str) else
+                            json.dumps(content))
+        return told("routes", "--contract", directory)
+
+
+def an_object(**properties):
+    return {"type": "object", "properties": properties,
+            "additionalProperties": False}
+
+
+def manual_contract():
+    """The contract of lockstep-contract(5) loads"""
+    blocks = manual("lockstep-contract.5.in")
+    api, letters = (b for b in blocks if b.startswith("{\n"))
+    related, = (b for b in blocks if b.startswith('"related"'))
+    users = {"resource": "users", "schema": "schemas/user.json",
+             "table": "app.users", "operations": {
+                 "list": {"roles": ROLES} | json.loads("{" + related + "}")}}
+    return served({
+        "api.json": api, "resources/letters.json": letters,
+        "resources/users.json": users,
+        "schemas/letter.json": an_object(
+            id=UUID, owner_id=UUID, status=TEXT, title=TEXT,
+            created_at={"type": "string", "format": "date-time"}),
+        "schemas/user.json": an_object(id=UUID, author_id=UUID),
+        "schemas/send_letter.json": an_object(channel=TEXT)})
+
+
+def own_contract():
+    """The contract of doc/OWN-TABLES.md loads"""
+    note, notes, api = own_tables("json")
+    return served({"api.json": api, "schemas/note.json": note,
+                   "resources/notes.json": notes})
+
+
+def settings_read():
+    """The settings of lockstep.conf(5) and doc/OWN-TABLES.md are read"""
+    confs = [b for b in manual("lockstep.conf.5.in") if b.startswith("contract")]
+    confs += [b for b in own_tables("") if b.startswith("contract = ")]
+    assert len(confs) == 2
+    said = ""
+    for conf in confs:
+        with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
+            file.write(conf)
+            file.flush()
+            said += told("routes", "--config", file.name,
+                         LOCKSTEP_CONTRACT=str(TOP / "contract"))
+    return said
+
+
+def issuers_read():
+    """The issuers of lockstep.conf(5) are JSON"""
+    found, = (b for b in manual("lockstep.conf.5.in") if b.startswith("["))
+    return "" if len(json.loads(found)) == 3 else "not three"
+
+
+def files_installed():
+    """What doc/OWN-TABLES.md has one copy is there, and is installed"""
+    text = (TOP / "doc/OWN-TABLES.md").read_text()
+    make = (TOP / "Makefile.am").read_text()
+    data = re.search(r"nobase_dist_pkgdata_DATA = (.*?)[^\\]\n", make, re.S)
+    names = set(re.findall(r"CHECKOUT/((?:migrations|policies)/\S+)", text))
+    assert len(names) > 3
+    return "\n".join(n for n in sorted(names)
+                     if not (TOP / n).exists() or n not in data[0])
+
+
+def main():
+    cases = (manual_contract, own_contract, settings_read, issuers_read,
+             files_installed)
+    failed = 0
+    print(f"1..{len(cases)}")
+    for number, case in enumerate(cases, 1):
+        said = case()
+        for line in said.splitlines():
+            print("#", line)
+        print(f"{'not ' if said else ''}ok {number} - {case.__doc__}")
+        failed += bool(said)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
