@@ -6,7 +6,7 @@
 
 top=$(cd "${SRCDIR:-.}" && pwd) || exit 2
 lockstep=$(cd "${BUILDDIR:-.}" && pwd)/lockstep
-[ -x "$lockstep" ] || { echo "Bail out! there is no program $lockstep"; exit 2; }
+[ -x "$lockstep" ] || { echo "Bail out! no program $lockstep"; exit 2; }
 work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 2

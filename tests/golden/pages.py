@@ -87,8 +87,8 @@ def own_contract():
 
 def settings_read():
     """The settings of lockstep.conf(5) and doc/OWN-TABLES.md are read"""
-    confs = [b for b in manual("lockstep.conf.5.in") if b.startswith("contract")]
-    confs += [b for b in own_tables("") if b.startswith("contract = ")]
+    confs = [block for block in manual("lockstep.conf.5.in") + own_tables("")
+             if block.startswith("contract = ")]
     assert len(confs) == 2
     said = ""
     for conf in confs:
