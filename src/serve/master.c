@@ -273,9 +273,8 @@ fit_to_serve(const struct serve_options *o, struct buf *fault)
 	scope_init(&sc, arena);
 	p = store_ready(&sc, store);
 	if (p == PROBLEM_FORBIDDEN) {
-		buf_format(fault, "lockstep: refusing to serve: %s; "
-		    "\"database\" wants a login role that owns nothing and "
-		    "bypasses nothing, see lockstep(1)\n",
+		buf_format(fault, "lockstep: refusing to serve: %s; see "
+		    "lockstep(1)\n",
 		    sc.cause != NULL ? sc.cause : "the login role is unfit");
 	} else if (p != PROBLEM_NONE) {
 		log_event(LOG_WARN, "database_unavailable",

@@ -381,6 +381,9 @@ open_connection(struct scope *sc, struct store *st, uint64_t deadline_ns)
  * And the tables whose rows are changed by a key that is not unique: an update
  * of one row would be one of several.  Views have no index, and a partitioned
  * table none over its key alone, so those are trusted.
+ *
+ * And the bookkeeping of idempotency keys that is not there though the
+ * contract has them.
  */
 static const char fitness_sql[] =
     "(select r.rolname = session_user, r.rolname::text, case"
@@ -409,7 +412,11 @@ static const char fitness_sql[] =
     " on a.attrelid = c.oid and a.attnum = i.indkey[0]"
     " where i.indrelid = c.oid and i.indisunique and i.indisvalid"
     " and i.indpred is null and i.indnkeyatts = 1 and a.attname = t.key)"
-    " limit 1)";
+    " limit 1)"
+    " union all (select null, null, null where $4::boolean"
+    " and not exists (select from pg_catalog.pg_proc p"
+    " join pg_catalog.pg_namespace n on n.oid = p.pronamespace"
+    " where n.nspname = 'lockstep' and p.proname = 'claim'))";
 
 static void
 note_fitness(struct store *st, const PGresult *result)
@@ -418,16 +425,34 @@ note_fitness(struct store *st, const PGresult *result)
 	    "server_encoding");
 
 	buf_clear(&st->unfit);
-	if (PQntuples(result) > 0 && PQgetisnull(result, 0, 0))
+	if (PQntuples(result) > 0 && PQgetisnull(result, 0, 1))
+		buf_string(&st->unfit, "the contract has idempotency keys, "
+		    "and the database no lockstep.claim() to keep them: apply "
+		    "0006_idempotency.sql");
+	else if (PQntuples(result) > 0 && PQgetisnull(result, 0, 0))
 		buf_format(&st->unfit, "the key %s of %s is not unique",
 		    PQgetvalue(result, 0, 1), PQgetvalue(result, 0, 2));
 	else if (PQntuples(result) > 0)
-		buf_format(&st->unfit, "the login role %s %s (%s)",
+		buf_format(&st->unfit, "the login role %s %s (%s); "
+		    "\"database\" wants one that owns nothing and bypasses "
+		    "nothing",
 		    PQgetvalue(result, 0, 0)[0] == 't' ? "is" :
 		    "may become", PQgetvalue(result, 0, 2),
 		    PQgetvalue(result, 0, 1));
 	else if (encoding != NULL && strcmp(encoding, "SQL_ASCII") == 0)
 		buf_string(&st->unfit, "the database has no encoding");
+}
+
+static bool
+takes_keys(const struct contract *contract)
+{
+	size_t n;
+	const struct operation *op = contract_operations(contract, &n);
+
+	while (n-- > 0)
+		if (op[n].idempotency != DEMAND_NONE)
+			return true;
+	return false;
 }
 
 enum fitness { FIT, UNFIT, UNKNOWN };
@@ -436,7 +461,8 @@ enum fitness { FIT, UNFIT, UNKNOWN };
 static enum fitness
 check_fitness(struct scope *sc, struct store *st, uint64_t deadline_ns)
 {
-	const char *const params[] = { st->schemas, st->tables, st->keys };
+	const char *const params[] = { st->schemas, st->tables, st->keys,
+		takes_keys(st->contract) ? "true" : "false" };
 	struct exchange ex = { .count = 0 };
 
 	if (!exchange_note(&ex, STEP_RUN, PQsendQueryParams(st->connection,

@@ -357,6 +357,20 @@ def without_rates(directory):
     return place
 
 
+@case
+def kept_nowhere(s):
+    """serve refuses a contract with keys on a database that keeps none."""
+    s.cluster.psql("alter function lockstep.claim(text, text, text, text) "
+                   "rename to claim_not")
+    done = s.run("serve", "--config", s.config_path(0), "--listen",
+                 s.directory / "other.sock", "--log-file",
+                 s.directory / "other.log", check=False)
+    s.cluster.psql("alter function lockstep.claim_not(text, text, text, text) "
+                   "rename to claim")
+    same(done.returncode, 2, "exit")
+    assert "apply 0006_idempotency.sql" in done.stderr, done.stderr
+
+
 def main():
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
