@@ -14,14 +14,11 @@
 #include <sys/stat.h>
 
 #include "auth/auth.h"
-#include "base/clock.h"
-#include "base/log.h"
-#include "base/metric.h"
 #include "base/text.h"
 #include "config.h"
 #include "contract/contract.h"
 #include "http/http.h"
-#include "serve/serve.h"
+#include "service.h"
 #include "store/store.h"
 #include "tool/tool.h"
 
@@ -88,19 +85,7 @@ flag_given(const struct call *call, const char *name)
 	return f;
 }
 
-/* The contract, or NULL with its faults added, a line each. */
-static struct contract *
-read_contract(const struct config *config, struct buf *faults)
-{
-	struct contract *contract = contract_load(config->contract, faults);
-
-	if (contract == NULL)
-		buf_format(faults, "lockstep: the contract in %s has faults; "
-		    "see lockstep-contract(5)\n", config->contract);
-	return contract;
-}
-
-/* The same with its faults on standard error. */
+/* The contract, or NULL with its faults on standard error. */
 static struct contract *
 load_contract(const struct call *call)
 {
@@ -108,40 +93,11 @@ load_contract(const struct call *call)
 	struct buf faults;
 
 	buf_init(&faults, 1 << 20);
-	contract = read_contract(&call->config, &faults);
+	contract = service_contract(&call->config, &faults);
 	if (contract == NULL)
 		fputs(faults.at, stderr);
 	buf_release(&faults);
 	return contract;
-}
-
-static void
-auth_settings(const struct config *c, const struct contract *contract,
-    struct auth_options *ret)
-{
-	const struct contract_about *about = contract_about(contract);
-
-	*ret = (struct auth_options){
-		.secret_file = c->jwt_secret_file,
-		.jwks_file = c->jwks_file,
-		.jwks_url = c->jwks_url,
-		.jwks_refresh_s = c->jwks_refresh_s,
-		.jwks_timeout_ms = c->jwks_timeout_ms,
-		.jwks_ca_file = c->jwks_ca_file,
-		.jwks_plain = c->jwks_http,
-		.issuers_file = c->issuers,
-		.issuer = c->jwt_issuer,
-		.audience = c->jwt_audience,
-		.role_claim = c->jwt_role_claim,
-		.leeway_s = c->jwt_leeway_s,
-		.life_max_s = c->jwt_life_max_s,
-		.roles = about->roles,
-		.role_count = about->role_count,
-		.anonymous = about->anonymous,
-		.server_roles = about->server_roles,
-		.server_role_count = about->server_role_count,
-		.server_roles_from_browsers = c->server_roles_from_browsers,
-	};
 }
 
 static struct auth *
@@ -159,211 +115,10 @@ load_auth(const struct auth_options *options)
 	return auth;
 }
 
-static struct store_options
-store_settings(const struct config *c)
-{
-	return (struct store_options){
-		.database = c->database,
-		.database_read = c->database_read,
-		.connect_timeout_ms = c->connect_timeout_ms,
-		.statement_timeout_ms = c->statement_timeout_ms,
-		.lock_timeout_ms = c->lock_timeout_ms,
-		.idle_timeout_ms = c->idle_timeout_ms,
-		.reconnect_max_ms = c->reconnect_max_ms,
-		.statements_max = c->statements,
-		.unprepared = !c->prepare,
-		.keep_hours = c->idempotency_hours,
-		.reply_limit_bytes = c->reply_limit_bytes,
-		.trace_file = c->trace_file,
-	};
-}
-
-static struct front_options
-front_settings(const struct config *c)
-{
-	return (struct front_options){
-		.threads = c->threads,
-		.queue = c->queue,
-		.queue_timeout_ms = c->queue_timeout_ms,
-		.queue_target_ms = c->queue_target_ms,
-		.connections_max = c->connections,
-		.body_limit_bytes = c->body_limit_bytes,
-		.reply_limit_bytes = c->reply_limit_bytes,
-		.io_timeout_ms = c->io_timeout_ms,
-		.request_timeout_ms = c->request_timeout_ms,
-		.drain_ms = c->drain_ms,
-	};
-}
-
-/* The digits of socket_mode are octal ones: 660 is 0660. */
-static bool
-octal(unsigned digits, unsigned *ret)
-{
-	char text[16], *end;
-
-	snprintf(text, sizeof(text), "%u", digits);
-	*ret = (unsigned)strtoul(text, &end, 8);
-	return *end == '\0';
-}
-
-/* What serve_run() is given, and what it hangs on. */
-struct service {
-	struct serve_options options;	/* first, so that it is found again */
-	struct arena *arena;
-	struct config config;
-	struct auth_options keys;
-	struct contract *contract;
-	struct auth *auth;
-};
-
-static void
-service_drop(void *context, struct serve_options *options)
-{
-	struct service *s = (struct service *)options;
-
-	(void)context;
-	auth_free(s->auth);
-	contract_free(s->contract);
-	arena_free(s->arena);
-	free(s);
-}
-
-static bool
-same_text(const char *a, const char *b)
-{
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
-/* What was opened when the server began is not opened again. */
-static bool
-stays(const struct config *now, const struct config *then, struct buf *faults)
-{
-	const struct {
-		const char *name;
-		bool same;
-	} rows[] = {
-		{ "listen", same_text(now->listen, then->listen) },
-		{ "socket_mode", now->socket_mode == then->socket_mode },
-		{ "log_file", same_text(now->log_file, then->log_file) },
-		{ "log_level", same_text(now->log_level, then->log_level) },
-		{ "metric_file",
-		    same_text(now->metric_file, then->metric_file) },
-		{ "limit_file", same_text(now->limit_file, then->limit_file) },
-		{ "limit_entries", now->limit_entries == then->limit_entries },
-	};
-	bool all = true;
-
-	for (size_t i = 0; i < countof(rows); i++) {
-		if (!rows[i].same)
-			buf_format(faults, "lockstep: %s has changed, which a "
-			    "reload cannot follow; stop and start\n",
-			    rows[i].name);
-		all = all && rows[i].same;
-	}
-	return all;
-}
-
-/* Reads the settings as the command did, from the same words. */
-static bool
-service_settings(struct service *s, struct call *call, struct buf *faults)
-{
-	size_t size = ((size_t)call->given_count + 1) * sizeof(char *);
-	int argc = call->given_count;
-	char **argv = arena_alloc(s->arena, size);
-	bool help = false;
-	struct buf fault;
-	bool well;
-
-	memcpy(argv, call->given, (size_t)argc * sizeof(char *));
-	buf_init(&fault, 4096);
-	well = config_read(&s->config, s->arena, &argc, argv, NULL, 0, &help,
-	    &fault);
-	if (!well)
-		buf_format(faults, "lockstep: %s\n", fault.length > 0 ?
-		    fault.at : "bad settings");
-	buf_release(&fault);
-	return well && stays(&s->config, &call->config, faults);
-}
-
-static bool
-service_keys(struct service *s, struct buf *faults)
-{
-	struct buf fault;
-
-	auth_settings(&s->config, s->contract, &s->keys);
-	buf_init(&fault, 4096);
-	s->auth = auth_new(&s->keys, &fault);
-	if (s->auth == NULL)
-		buf_format(faults, "lockstep: %s\n", fault.length > 0 ?
-		    fault.at : "the keys are unfit");
-	buf_release(&fault);
-	return s->auth != NULL;
-}
-
-static bool
-service_read(struct service *s, struct call *call, struct buf *faults)
-{
-	struct serve_options *o = &s->options;
-
-	if (!service_settings(s, call, faults))
-		return false;
-	if (!octal(s->config.socket_mode, &o->socket_mode)) {
-		buf_string(faults, "lockstep: socket_mode must be octal "
-		    "digits, like 660\n");
-		return false;
-	}
-	s->contract = read_contract(&s->config, faults);
-	if (s->contract == NULL || !service_keys(s, faults))
-		return false;
-	o->listen = s->config.listen;
-	o->workers = s->config.workers;
-	o->front = front_settings(&s->config);
-	o->store = store_settings(&s->config);
-	o->rates = s->config.rates;
-	o->limit_file = s->config.limit_file;
-	o->limit_entries = s->config.limit_entries;
-	o->accept.rollback = s->config.tx_rollback;
-	o->contract = s->contract;
-	o->auth = s->auth;
-	return true;
-}
-
-static struct serve_options *
-service_make(void *context, struct buf *faults)
-{
-	struct service *s = calloc(1, sizeof(*s));
-
-	if (s == NULL)
-		abort();
-	s->arena = arena_new();
-	if (service_read(s, context, faults))
-		return &s->options;
-	service_drop(context, &s->options);
-	return NULL;
-}
-
 static int
 run_serve(struct call *call)
 {
-	const struct serve_source source = { call, service_make,
-		service_drop };
-	enum log_level level;
-
-	if (!log_level_of(call->config.log_level, &level))
-		return trouble("log_level must be debug, info, warn or error");
-	if (!log_open(call->config.log_file, level))
-		return trouble("cannot open the log %s: %s",
-		    call->config.log_file, strerror(errno));
-	if (!metric_open(call->config.metric_file))
-		return trouble("cannot map the figures %s: %s",
-		    call->config.metric_file, strerror(errno));
-	if (call->config.jwt_secret_file == NULL &&
-	    call->config.jwks_file == NULL && call->config.jwks_url == NULL &&
-	    call->config.issuers == NULL)
-		log_event(LOG_WARN, "no_keys", LOG_TEXT("cause", "no token "
-		    "will do: set jwt_secret_file, jwks_file, jwks_url or "
-		    "issuers"));
-	return serve_run(&source);
+	return service_run(&call->config, call->given, call->given_count);
 }
 
 static int
@@ -499,7 +254,7 @@ make_token(struct call *call, struct auth_wish *wish)
 		auth_signer_free(signer);
 		return EXIT_TROUBLE;
 	}
-	auth_settings(&call->config, contract, &keys);
+	service_auth(&call->config, contract, &keys);
 	auth = load_auth(&keys);
 	wish->signer = signer;
 	if (auth != NULL)
@@ -598,7 +353,7 @@ explain_walk(struct call *call, const struct contract *contract,
 	struct buf token;
 	enum problem p = PROBLEM_NONE;
 
-	auth_settings(&call->config, contract, &keys);
+	service_auth(&call->config, contract, &keys);
 	auth = load_auth(&keys);
 	if (auth == NULL)
 		exit(EXIT_TROUBLE);

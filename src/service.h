@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SERVICE_H
+#define SERVICE_H
+
+#include "auth/auth.h"
+#include "base/attribute.h"
+#include "base/buf.h"
+#include "config.h"
+#include "contract/contract.h"
+
+/*
+ * Settings -> what the parts want of them, and the server that is made of it.
+ */
+
+/* The contract; NULL with a line in `faults` for each. */
+struct contract *service_contract(const struct config *config,
+    struct buf *faults) MUST_CHECK;
+
+/* How tokens are judged; the strings are those of settings and contract. */
+void service_auth(const struct config *config, const struct contract *contract,
+    struct auth_options *ret);
+
+/*
+ * Serves until it is told to stop.  The words of the command are those that
+ * the settings were read from, and are read from again at a reload.  The exit
+ * code; what keeps it from beginning is written to standard error.
+ */
+int service_run(const struct config *config, char *const *words, int count)
+    MUST_CHECK;
+
+#endif
