@@ -16,6 +16,7 @@ enum { ENVELOPE_BYTES = 16 * 1024 };
 struct column {
 	int number;
 	const char *name, *name_json;
+	size_t name_length;		/* of name_json */
 	value_writer *write;
 	const struct embed *embed;	/* related rows, as json; or NULL */
 };
@@ -35,6 +36,7 @@ add_column(struct sheet *sh, int number, const struct field *field)
 	c->number = number;
 	c->name = field->name;
 	c->name_json = field->name_json;
+	c->name_length = strlen(field->name_json);
 	c->write = store_writer(PQftype(sh->result, number), field->types);
 }
 
@@ -62,6 +64,8 @@ sheet_of_plan(struct arena *arena, const struct plan *plan,
 			.number = (int)(query->column_count + i),
 			.name = plan->embeds[i].related->name,
 			.name_json = plan->embeds[i].related->name_json,
+			.name_length =
+			    strlen(plan->embeds[i].related->name_json),
 			.embed = &plan->embeds[i] };
 	return sh;
 }
@@ -142,7 +146,8 @@ write_row(struct buf *b, struct sheet *sh, int row)
 	for (i = 0; i < sh->count; i++) {
 		if (i > 0)
 			buf_char(b, ',');
-		buf_string(b, sh->columns[i].name_json);
+		buf_add(b, sh->columns[i].name_json,
+		    sh->columns[i].name_length);
 		write_value(b, sh, row, &sh->columns[i]);
 	}
 	buf_char(b, '}');
