@@ -154,6 +154,7 @@ BEGIN {
 	value["SOCKET_0"] = "/run/lockstep/0.sock"
 	value["SOCKET_1"] = "/run/lockstep/1.sock"
 	value["LOG"] = "/var/log/nginx"
+	value["DOCS"] = "/var/lib/lockstep/docs"
 	value["RATE"] = "200"
 	value["BURST"] = "400"
 	value["CONN"] = "100"

@@ -311,6 +311,29 @@ run_routes(struct call *call)
 	return EXIT_WELL;
 }
 
+static int
+run_gen(struct call *call)
+{
+	const struct gen_options o = { .server = flag_value(call, "server") };
+	const char *path = flag_value(call, "out");
+	struct contract *contract;
+	size_t number;
+	bool well;
+
+	if (!tool_gen_find(call->argv[0], &number))
+		return trouble("there is no gen %s; see lockstep gen --help",
+		    call->argv[0]);
+	contract = load_contract(call);
+	if (contract == NULL)
+		return EXIT_TROUBLE;
+	well = tool_gen(number, &o, contract, path);
+	if (!well)
+		trouble("cannot write %s: %s", path != NULL ? path :
+		    "the document", strerror(errno));
+	contract_free(contract);
+	return well ? EXIT_WELL : EXIT_TROUBLE;
+}
+
 /* Reads --body's file, "-" for standard input, whole. */
 static bool
 read_body(const char *path, struct buf *body)
@@ -647,6 +670,12 @@ static struct command commands[] = {
 		"field; may be repeated."),
 	      FLAG("body", "FILE", "Judge this body; - is standard input.") },
 	    false, 2, 2, run_explain },
+	{ "gen", "openapi",
+	    "Make a document of the contract: openapi (OpenAPI 3.1, JSON).",
+	    { FLAG("out", "FILE", "Write it there, not to standard output."),
+	      FLAG("server", "URL", "The URL before the paths; else the "
+		  "contract's base.") },
+	    false, 1, 1, run_gen },
 	{ "validate", "SCHEMA INSTANCE...",
 	    "Judge JSON documents by a JSON Schema; - is standard input.",
 	    { FLAG("resources", "DIR", "Know every *.json below, by its $id; "

@@ -44,6 +44,15 @@ static const struct word {
 	{ "false", COMPARE_IS_FALSE, TYPE_BOOLEAN },
 };
 
+const char *
+contract_operator(const struct field *field, size_t number)
+{
+	for (size_t i = 0; i < countof(operators); i++)
+		if ((operators[i].types & field->types) != 0 && number-- == 0)
+			return operators[i].name;
+	return NULL;
+}
+
 /* ---- values ---- */
 
 /* The operators that go with a field, as a JSON list. */

@@ -50,6 +50,8 @@ struct cors {
 /* What api.json says. */
 struct contract_about {
 	const char *title, *version;
+	const char *description;	/* of the API, or NULL */
+	const char *license;		/* its name, or NULL */
 	const char *base;		/* "/api"; "" when it is "/" */
 	const char *const *roles;
 	size_t role_count;
@@ -163,6 +165,7 @@ struct operation {
 	const struct schema *body;	/* judged; NULL = none is taken */
 	const struct field *arguments;	/* VERB_CALL: all that may be given */
 	size_t argument_count;
+	const bool *required;	/* VERB_CALL: of the arguments, must it be? */
 	const struct field *returns;	/* VERB_CALL: columns that may leave */
 	size_t return_count;		/* 0 with returns_file: any json */
 	bool returns_array;
@@ -366,6 +369,49 @@ const struct declared *contract_error(const struct operation *operation,
     const char *sqlstate);
 const struct declared *contract_constraint(const struct operation *operation,
     const char *constraint);
+
+/*
+ * The operator of that number that filters by the field may have ("eq"), or
+ * NULL when there are no more.
+ */
+const char *contract_operator(const struct field *field, size_t number);
+
+/*
+ * The schemas of a contract as parts of another document.  Each file that an
+ * operation takes or tells, in the form in which it does, and each schema that
+ * these refer to, is a component with a name of its own; references name
+ * components.  FORM_TOLD is without what is writeOnly and takes more members,
+ * as such may come; FORM_CREATE, _UPDATE and _BODY take what the server takes.
+ */
+enum schema_form { FORM_WHOLE, FORM_TOLD, FORM_CREATE, FORM_UPDATE, FORM_BODY,
+	FORM_PARTIAL };
+struct component {
+	const char *name;		/* LetterCreate */
+	const char *description;	/* or NULL */
+	const char *schema;		/* JSON text */
+	const char *example;		/* JSON text, or NULL */
+};
+struct publication;
+
+/*
+ * A publication without components; references will be the prefix
+ * ("#/components/schemas/") and a name, which is none of the reserved ones (to
+ * NULL).  All of it is in the arena.
+ */
+struct publication *publication_new(const struct contract *contract,
+    const char *prefix, const char *const *reserved, struct arena *arena);
+
+/* The component of a file of the contract in a form; made when it is new. */
+const struct component *publication_file(struct publication *publication,
+    const char *file, enum schema_form form);
+
+/* The schema of a field as JSON text, with what it refers to as components. */
+const char *publication_field(struct publication *publication,
+    const struct field *field);
+
+/* The component of that number, in the order in which they came, or NULL. */
+const struct component *publication_component(
+    const struct publication *publication, size_t number);
 
 /* What is wrong with a contract, or could be better. */
 struct finding {

@@ -18,6 +18,8 @@ static const struct member api_members[] = {
 	{ "$schema", KIND_TEXT, false },
 	{ "title", KIND_TEXT, true },
 	{ "version", KIND_TEXT, true },
+	{ "description", KIND_TEXT, false },
+	{ "license", KIND_TEXT, false },
 	{ "base", KIND_TEXT, true },
 	{ "roles", KIND_TEXTS, true },
 	{ "anonymous", KIND_TEXT, false },
@@ -146,6 +148,8 @@ api_load(struct loader *ld)
 	members_check(ld, &at, api_members, countof(api_members));
 	c->about.title = member_text(ld, &at, "title");
 	c->about.version = member_text(ld, &at, "version");
+	c->about.description = member_text(ld, &at, "description");
+	c->about.license = member_text(ld, &at, "license");
 	base_load(ld, &at);
 	roles_load(ld, &at);
 	limit_load(ld, &at, &c->limit_default, &c->limit_max);

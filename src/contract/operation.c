@@ -466,7 +466,7 @@ arguments_load(struct making *m, const struct schema *schema,
 	}
 	op->arguments = all;
 	op->argument_count = count;
-	m->intake.required = required;
+	op->required = m->intake.required = required;
 }
 
 static void

@@ -28,6 +28,47 @@ void tool_explain(const struct contract *contract,
  */
 void tool_problem(enum problem p, const struct scope *sc, FILE *out);
 
+/* May it be called without a token?  Is it anything but a GET? */
+bool tool_is_open(const struct contract *contract,
+    const struct operation *operation);
+bool tool_is_write(const struct operation *operation);
+
+/* A problem that an operation can give. */
+struct possible {
+	int status;
+	const char *code;
+	const char *sentence;
+	bool retryable;
+	enum problem problem;	/* PROBLEM_DECLARED: the contract's own */
+};
+
+/*
+ * All problems that an operation can give, by status, then as problem.def has
+ * them, then the contract's own; each status and code once.  In the arena.
+ */
+const struct possible *tool_problems(const struct contract *contract,
+    const struct operation *operation, struct arena *arena,
+    size_t *ret_count);
+
+/* What is said of a document that is made of a contract. */
+struct gen_options {
+	const char *server;	/* URL before the paths; NULL: the base */
+};
+
+/* The contract as a document of OpenAPI 3.1. */
+void tool_openapi(const struct gen_options *options,
+    const struct contract *contract, FILE *out);
+
+/* The number of the document of that name; false when there is none. */
+bool tool_gen_find(const char *name, size_t *ret) MUST_CHECK;
+
+/*
+ * Makes a document, on standard output when path is NULL.  false with errno
+ * when it could not be written; the file is then as it was.
+ */
+bool tool_gen(size_t number, const struct gen_options *options,
+    const struct contract *contract, const char *path) MUST_CHECK;
+
 /* How tool_validate() tells what it found. */
 enum validate_output { VALIDATE_PEOPLE, VALIDATE_WIRE, VALIDATE_BASIC,
 	VALIDATE_FLAG };

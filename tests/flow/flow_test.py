@@ -1135,12 +1135,45 @@ def nginx_limits(s):
 
 
 @case
+def document_served(s):
+    """nginx serves the document of the contract, with a tag, to pages of any
+    origin; where there is none it is 404, in the envelope."""
+    path = "/api/openapi.json"
+    s.limits.update(RATE=20000, BURST=20000)
+    s.reload_nginx()
+    tap.wait_for(lambda: s.get(path, record=False).status == 404, "a 404")
+    refused(s.get(path, record=False), 404, "not_found")
+    s.run("gen", "openapi", "--config", s.config_path(0), "--out",
+          s.directory / "openapi.json")
+    reply = s.get(path, record=False)
+    same((reply.status, reply.json["openapi"]), (200, "3.1.1"))
+    same(reply.headers["content-type"], "application/json")
+    same(reply.headers["access-control-allow-origin"], "*")
+    assert re.fullmatch("[0-9a-f]{32}", reply.headers["x-request-id"])
+    same(s.get(path, record=False, headers={
+        "If-None-Match": reply.headers["etag"]}).status, 304)
+    refused(s.curl("POST", path, None, {}, record=False), 405,
+            "method_not_allowed")
+
+
+@case
 def every_reply_fits_the_contract(s):
     """Every reply that was seen fits the contract: status, envelope, schema,
     codes, headers, and nothing of our insides."""
     for exchange in s.exchanges:
         s.rules.check(exchange)
     print(f"# {len(s.exchanges)} exchanges checked")
+
+
+@case
+def every_reply_is_documented(s):
+    """Every reply that was seen is in the OpenAPI document that is made of the
+    contract: its status, media type, header fields and body."""
+    document = json.loads(
+        s.run("gen", "openapi", "--config", s.config_path(0)).stdout)
+    judged = s.rules.documented(document, s.exchanges)
+    assert judged > 200, judged
+    print(f"# {judged} replies judged by their documented schemas")
 
 
 @case

@@ -353,7 +353,7 @@ class System:
                      OPS_LISTEN=f"127.0.0.1:{self.ops_port}",
                      SOCKET_0=self.socket_path(0),
                      SOCKET_1=self.socket_path(self.instances - 1),
-                     LOG=self.directory / "log",
+                     LOG=self.directory / "log", DOCS=self.directory,
                      ORIGINS=",".join(cors.get("origins", [])),
                      CREDENTIALS=str(cors.get("credentials")).lower(),
                      **self.limits)
