@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A parent that listens and watches, and workers that serve.  The parent reads
- * settings, contract and keys once; workers inherit them by fork and the
- * listener with them, so a worker that dies is back within the time of a fork,
- * and the socket never lacks a listener meanwhile.  Signals are blocked in
+ * settings, contract and keys; workers inherit them by fork and the listener
+ * with them, so a worker that dies is back within the time of a fork, and the
+ * socket never lacks a listener meanwhile.  Signals are blocked in
  * every thread and read by sigwait alone: libfcgi's own handlers would only
  * set a flag that a sleeping thread never sees.
  *
