@@ -102,7 +102,18 @@ select pg_temp.id('letter ' || g), pg_temp.user_id(w.owner),
 	case when w.status <> 'draft' then
 		case when g % 2 = 0 then 'post' else 'email' end end,
 	case when w.status = 'sent' then 'Dear ' || w.name || E',\n\n'
-		|| repeat('the matter has my full attention. ', 3 + g % 5)
+		|| pg_temp.pick('opening ' || g,
+		'Thank you for your patience.',
+		'I hope that this letter finds you well.',
+		'It was good to hear from you again.') || ' '
+		|| pg_temp.pick('middle ' || g,
+		'You will remember what we agreed on when we last met, and I should like to keep to it.',
+		'Nothing has changed since we spoke, but I would rather have it in writing.',
+		'I have thought about it for a while, and my answer is yes.')
+		|| E'\n\n' || pg_temp.pick('close ' || g,
+		'Please let me know by the end of the month what would suit you.',
+		'If there is anything that I have overlooked, do tell me.',
+		'I look forward to your answer.')
 		|| E'\n\nYours sincerely' end,
 	case when w.status = 'failed' then 'The address was refused.' end,
 	case when w.status = 'queued' then w.at + interval '1 day' end,

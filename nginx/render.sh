@@ -155,6 +155,7 @@ BEGIN {
 	value["SOCKET_1"] = "/run/lockstep/1.sock"
 	value["LOG"] = "/var/log/nginx"
 	value["DOCS"] = "/var/lib/lockstep/docs"
+	value["WEB"] = "/var/lib/lockstep/web"
 	value["RATE"] = "200"
 	value["BURST"] = "400"
 	value["CONN"] = "100"

@@ -154,11 +154,12 @@ class Held:
 
 class System:
     """A context manager; its parts may be stopped and started in between.
-    `edit` takes the text of nginx's site and gives back another."""
+    `edit` takes the text of nginx's site and gives back another; `web` is the
+    directory of a page."""
 
     def __init__(self, instances=2, settings=None, demo=True, contract=None,
                  setup=None, rate=20000, burst=20000, conn=4000,
-                 read_timeout="15s", nginx=True, edit=None):
+                 read_timeout="15s", nginx=True, edit=None, web=None):
         self.instances = instances
         self.settings = settings or {}
         self.demo = demo
@@ -168,6 +169,7 @@ class System:
                        "READ_TIMEOUT": read_timeout}
         self.with_nginx = nginx
         self.edit = edit
+        self.web = web
         self.process = {}
         self.exchanges = []
         self.lockstep = BUILD / "lockstep"
@@ -354,6 +356,7 @@ class System:
                      SOCKET_0=self.socket_path(0),
                      SOCKET_1=self.socket_path(self.instances - 1),
                      LOG=self.directory / "log", DOCS=self.directory,
+                     WEB=self.web or self.directory / "web",
                      ORIGINS=",".join(cors.get("origins", [])),
                      CREDENTIALS=str(cors.get("credentials")).lower(),
                      **self.limits)

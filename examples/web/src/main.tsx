@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+import { QueryClientProvider } from '@tanstack/react-query';
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { queryClient } from './api.ts';
+import { App } from './App.tsx';
+import './styles/base.css';
+import './styles/parts.css';
+import './styles/desk.css';
+import './styles/sheet.css';
+
+const root = document.getElementById('root');
+
+if (root) {
+  createRoot(root).render(
+    <StrictMode>
+      <QueryClientProvider client={queryClient}>
+        <App />
+      </QueryClientProvider>
+    </StrictMode>,
+  );
+}
