@@ -12,8 +12,12 @@ static const struct {
 	const char *name;
 	void (*make)(const struct gen_options *, const struct contract *,
 	    FILE *);
+	enum gen_need need;
 } makers[] = {
-	{ "openapi", tool_openapi },
+	{ "openapi", tool_openapi, GEN_CONTRACT },
+	{ "matrix", tool_matrix, GEN_CATALOG },
+	{ "flow", tool_flow, GEN_CATALOG },
+	{ "runbook", tool_runbook, GEN_DEPLOYMENT },
 };
 
 bool
@@ -25,6 +29,12 @@ tool_gen_find(const char *name, size_t *ret)
 			return true;
 		}
 	return false;
+}
+
+enum gen_need
+tool_gen_need(size_t number)
+{
+	return makers[number].need;
 }
 
 static bool

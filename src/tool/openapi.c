@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tool/example.h"
+
 enum { DOCUMENT_MAX = 256 << 20 };	/* bytes */
 
 void
@@ -136,18 +138,11 @@ write_body_schema(struct openapi *doc, const struct operation *op,
 static void
 write_body(struct openapi *doc, const struct operation *op)
 {
-	static const enum schema_form forms[] = {
-		[VERB_CREATE] = FORM_CREATE,
-		[VERB_UPDATE] = FORM_UPDATE,
-		[VERB_CALL] = FORM_BODY,
-	};
+	const struct component *component = example_taken(doc->schemas, op);
 	struct pen *pen = &doc->pen;
-	const struct component *component;
 
-	if (op->body == NULL)
+	if (component == NULL)
 		return;
-	component = publication_file(doc->schemas, op->body_file,
-	    forms[op->verb]);
 	pen_object(pen, "requestBody");
 	pen_flag(pen, "required", true);
 	pen_object(pen, "content");

@@ -7,6 +7,7 @@
 
 #include "base/scope.h"
 #include "contract/contract.h"
+#include "store/store.h"
 
 /*
  * Contract -> files and reports.  An emitter writes to `out` and returns
@@ -50,17 +51,61 @@ const struct possible *tool_problems(const struct contract *contract,
     const struct operation *operation, struct arena *arena,
     size_t *ret_count);
 
+/*
+ * A deployment as its settings have it, for the runbook.  Texts that are NULL
+ * are not set.
+ */
+struct deployment {
+	const char *program;		/* absolute path, as are all files */
+	const char *version;
+	const struct deployed {
+		const char *settings;	/* file, or NULL */
+		const char *listen, *log_file;
+	} *instances;			/* one at least */
+	size_t instance_count;
+	const char *contract, *metric_file, *limit_file;
+	const char *migrations, *policies;
+	const char *database, *database_read, *migrate_database;
+	const char *secret_file, *jwks_file, *jwks_url, *issuers;
+	const char *ops;		/* URL of the operators' door */
+	const char *nginx;		/* nginx's settings file, or NULL */
+	const char *backups;		/* directory */
+	const char *superuser;		/* who dumps and restores */
+	unsigned workers, threads, queue, drain_ms, request_timeout_ms,
+	    reconnect_max_ms, jwks_refresh_s;
+};
+
 /* What is said of a document that is made of a contract. */
 struct gen_options {
 	const char *server;	/* URL before the paths; NULL: the base */
+	const struct catalog *catalog;	/* NULL: not looked up */
+	const struct deployment *deployment;
 };
 
 /* The contract as a document of OpenAPI 3.1. */
 void tool_openapi(const struct gen_options *options,
     const struct contract *contract, FILE *out);
 
+/*
+ * In Markdown: what stands behind each resource and operation, and who reaches
+ * what; the way of each operation from a page to the database and back; and
+ * how the deployment is run.
+ */
+void tool_matrix(const struct gen_options *options,
+    const struct contract *contract, FILE *out);
+void tool_flow(const struct gen_options *options,
+    const struct contract *contract, FILE *out);
+void tool_runbook(const struct gen_options *options,
+    const struct contract *contract, FILE *out);
+
+/* What a document is made of, beside the contract. */
+enum gen_need { GEN_CONTRACT, GEN_CATALOG, GEN_DEPLOYMENT };
+
 /* The number of the document of that name; false when there is none. */
 bool tool_gen_find(const char *name, size_t *ret) MUST_CHECK;
+
+/* What it needs. */
+enum gen_need tool_gen_need(size_t number);
 
 /*
  * Makes a document, on standard output when path is NULL.  false with errno
