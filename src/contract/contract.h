@@ -381,7 +381,8 @@ const char *contract_operator(const struct field *field, size_t number);
  * operation takes or tells, in the form in which it does, and each schema that
  * these refer to, is a component with a name of its own; references name
  * components.  FORM_TOLD is without what is writeOnly and takes more members,
- * as such may come; FORM_CREATE, _UPDATE and _BODY take what the server takes.
+ * as such may come, and a row of a table has all of its own; FORM_CREATE,
+ * _UPDATE and _BODY take what the server takes.
  */
 enum schema_form { FORM_WHOLE, FORM_TOLD, FORM_CREATE, FORM_UPDATE, FORM_BODY,
 	FORM_PARTIAL };
