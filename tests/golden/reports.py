@@ -5,13 +5,12 @@ are whole, that they say what the contract says, read by other eyes
 (tests/flow/contract.py), and that mermaid takes the diagrams.  UPDATE=1 writes
 the golden documents anew.
 
-mermaid comes from npm into the build directory, once."""
+mermaid comes from npm (tests/flow/npm.py)."""
 
 import json
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,13 +21,12 @@ sys.path.insert(0, str(SRCDIR / "tests/flow"))
 
 import contract as rules  # noqa: E402
 import markdown  # noqa: E402
+import npm  # noqa: E402
 import tap  # noqa: E402
 from tap import case, same  # noqa: E402
 
 LOCKSTEP = BUILDDIR / "lockstep"
 GOLDEN = SRCDIR / "tests/golden"
-NPM = BUILDDIR / "npm/reports"
-PACKAGES = ["mermaid@11.12.0", "jsdom@26.1.0", "node@22.23.3"]
 ENVIRONMENT = dict(os.environ)
 ENVIRONMENT.pop("LOCKSTEP_CONFIG", None)
 DOCUMENTS = ("matrix", "flow")
@@ -190,49 +188,23 @@ def stale_queries(s):
              o.name)
 
 
-def install():
-    """mermaid; Skip when there is no npm, or it cannot fetch."""
-    if not shutil.which("npm"):
-        raise tap.Skip("there is no npm")
-    stamp = NPM / "stamp"
-    if stamp.is_file() and stamp.read_text() == " ".join(PACKAGES):
-        return
-    NPM.mkdir(parents=True, exist_ok=True)
-    (NPM / "package.json").write_text("{}")
-    done = subprocess.run(
-        ["npm", "install", "--silent", "--no-audit", "--no-fund",
-         "--no-package-lock", "--prefix", str(NPM), *PACKAGES],
-        capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise tap.Skip("npm cannot install: " + " ".join(
-            (done.stdout + done.stderr).split())[:200])
-    stamp.write_text(" ".join(PACKAGES))
-
-
-def mermaid(*files):
-    return subprocess.run(
-        [NPM / "node_modules/.bin/node", GOLDEN / "mermaid.mjs",
-         NPM / "node_modules", *files], capture_output=True, text=True,
-        cwd=NPM, check=False)
-
-
 @case
 def diagrams_parse(s):
     """mermaid takes the diagram of each operation, and would not take a broken
     one."""
-    install()
+    tools = npm.tools()
     files, count = [], len(s.rules.operations)
     for plan in sorted(GOLDEN.glob("*.plan")):
         files.append(s.work / f"{plan.stem}.md")
         files[-1].write_text(generate("flow", plan.with_suffix("")))
         count += files[-1].read_text().count("```mermaid")
     (s.work / "flow.md").write_text(s.text["flow"])
-    done = mermaid(s.work / "flow.md", *files)
-    same((done.returncode, done.stdout.strip()), (0, str(count)),
-         done.stderr)
+    parse = (GOLDEN / "mermaid.mjs", tools.home / "node_modules")
+    told = tools.run("node", *parse, s.work / "flow.md", *files)
+    same(told.strip(), str(count), "diagrams")
     (s.work / "bad.md").write_text(
         "```mermaid\nflowchart LR\n    a[x(] --> b\n```\n")
-    same(mermaid(s.work / "bad.md").returncode, 1, "a broken one")
+    tools.run("node", *parse, s.work / "bad.md", status=1)
 
 
 class Reference:
