@@ -313,63 +313,6 @@ run_explain(struct call *call)
 	return status;
 }
 
-/* Reads --output of validate; false when there is no such output. */
-static bool
-validate_output(const struct call *call, enum validate_output *ret)
-{
-	static const char *const words[] = {
-		[VALIDATE_PEOPLE] = "text",
-		[VALIDATE_WIRE] = "wire",
-		[VALIDATE_BASIC] = "basic",
-		[VALIDATE_FLAG] = "flag",
-	};
-	const char *word = call_flag(call, "output");
-
-	*ret = VALIDATE_PEOPLE;
-	for (size_t i = 0; word != NULL && i < countof(words); i++) {
-		if (strcmp(word, words[i]) != 0)
-			continue;
-		*ret = (enum validate_output)i;
-		return true;
-	}
-	return word == NULL;
-}
-
-static int
-run_validate(struct call *call)
-{
-	const struct flag *resources = call_flag_given(call, "resources");
-	struct validate_options how = { .lines = call_flag(call, "lines") !=
-		NULL };
-	struct validator_options o = {
-		.schema = call->argv[0],
-		.resources = resources->values,
-		.resource_count = resources->value_count,
-		.base = call_flag(call, "base"),
-		.assert_format = call_flag(call, "format-assertion") != NULL,
-	};
-	struct validator *validator;
-	struct buf faults;
-	int status = EXIT_TROUBLE;
-
-	if (!validate_output(call, &how.output))
-		return call_trouble("--output must be text, wire, basic or "
-		    "flag");
-	o.tell = how.output == VALIDATE_BASIC;
-	buf_init(&faults, 1 << 20);
-	validator = validator_new(&o, &faults);
-	if (validator == NULL)
-		call_trouble("the schema cannot be used:\n%.*s",
-		    (int)(faults.length - (faults.length > 0)),
-		    faults.length > 0 ? faults.at : "");
-	else
-		status = tool_validate(validator, &how, call->argv + 1,
-		    (size_t)call->argc - 1, stdout, stderr);
-	buf_release(&faults);
-	validator_free(validator);
-	return status;
-}
-
 static bool
 is_directory(const char *path)
 {
@@ -461,12 +404,18 @@ static struct command commands[] = {
 		"field; may be repeated."),
 	      FLAG("body", "FILE", "Judge this body; - is standard input.") },
 	    false, 2, 2, run_explain },
-	{ "gen", "openapi|matrix|flow|runbook",
-	    "Make a document of the contract: openapi (OpenAPI 3.1, JSON), or "
-	    "matrix, flow, runbook (Markdown).",
-	    { FLAG("out", "FILE", "Write it there, not to standard output."),
+	{ "gen", "openapi|typescript|matrix|flow|runbook",
+	    "Make of the contract: openapi, a document of OpenAPI 3.1; "
+	    "typescript, a folder with types, client, queries, validators; or "
+	    "matrix, flow, runbook, in Markdown.",
+	    { FLAG("out", "PLACE", "The file to write, else standard output; "
+		  "of typescript the folder, which it needs."),
+	      FLAG("check", NULL, "Write nothing; tell what is not as it "
+		  "would be made, and exit with 1 then."),
 	      FLAG("server", "URL", "The URL before the paths; else the "
 		  "contract's base (runbook: of this host)."),
+	      FLAG("without", "PARTS", "typescript: do not make these, with "
+		  "commas between: zod, queries."),
 	      FLAG("without-database", NULL, "matrix, flow: do not look up row "
 		  "security in the database."),
 	      FLAG("instance", "FILE", "runbook: the settings file of another "
@@ -479,16 +428,19 @@ static struct command commands[] = {
 	      FLAG("superuser", "ROLE", "runbook: who makes backups; else "
 		  "postgres.") },
 	    false, 1, 1, call_gen },
-	{ "validate", "SCHEMA INSTANCE...",
-	    "Judge JSON documents by a JSON Schema; - is standard input.",
-	    { FLAG("resources", "DIR", "Know every *.json below, by its $id; "
+	{ "validate", "[SCHEMA] INSTANCE...",
+	    "Judge JSON documents by a JSON Schema, or as the body of an "
+	    "operation; - is standard input.",
+	    { FLAG("operation", "NAME", "Judge them as the contract's "
+		  "operation does (letters.create), without SCHEMA."),
+	      FLAG("resources", "DIR", "Know every *.json below, by its $id; "
 		  "may be repeated."),
 	      FLAG("base", "URI", "And by this URI with its path below DIR."),
 	      FLAG("format-assertion", NULL, "Let format refuse values, too."),
 	      FLAG("lines", NULL, "Each line is an instance."),
 	      FLAG("output", "HOW", "text, or JSON a line for each instance: "
 		  "wire, basic or flag.") },
-	    false, 2, INT_MAX, run_validate },
+	    false, 1, INT_MAX, call_validate },
 	{ "check", "[DIRECTORY]",
 	    "Check a contract: its faults, and what the profile asks.",
 	    { FLAG("contract", NULL, "Check the contract in the directory, or "

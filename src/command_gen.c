@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lockstep gen: what a document is made of beside the contract is found here,
- * the catalog or the deployment, and only where the document needs it.
+ * lockstep gen: what is made of something beside the contract has it found here,
+ * the catalog or the deployment, and only where it is needed.  --check names the
+ * command that mends: the same words without it.
  */
 #include "call.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -140,38 +142,128 @@ find_deployment(struct call *call)
 	return find_instances(call, d) ? d : NULL;
 }
 
-static int
-make(struct call *call, size_t number, const struct contract *contract)
+/* --without zod,queries */
+static bool
+read_without(const struct call *call, unsigned *ret)
 {
-	struct gen_options o = { .server = call_flag(call, "server") };
+	static const struct {
+		const char *word;
+		unsigned part;
+	} parts[] = {
+		{ "zod", GEN_ZOD },
+		{ "queries", GEN_QUERIES },
+	};
+	const char *s = call_flag(call, "without");
+
+	*ret = 0;
+	for (; s != NULL; s = *s == ',' ? s + 1 : NULL) {
+		size_t length = strcspn(s, ","), i = 0;
+
+		while (i < countof(parts) && (strlen(parts[i].word) != length ||
+			memcmp(parts[i].word, s, length) != 0))
+			i++;
+		if (i == countof(parts))
+			return false;
+		*ret |= parts[i].part;
+		s += length;
+	}
+	return true;
+}
+
+/* A word as a shell takes it. */
+static void
+print_word(const char *word, FILE *out)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "abcdefghijklmnopqrstuvwxyz0123456789-_./,:=@%+";
+
+	fputc(' ', out);
+	if (*word != '\0' && word[strspn(word, plain)] == '\0') {
+		fputs(word, out);
+		return;
+	}
+	fputc('\'', out);
+	for (; *word != '\0'; word++)
+		if (*word == '\'')
+			fputs("'\\''", out);
+		else
+			fputc(*word, out);
+	fputc('\'', out);
+}
+
+static void
+print_mend(const struct call *call)
+{
+	fputs("mend: lockstep gen", stdout);
+	for (int i = 0; i < call->given_count; i++)
+		if (strcmp(call->given[i], "--check") != 0)
+			print_word(call->given[i], stdout);
+	fputc('\n', stdout);
+}
+
+/* What it needs beside the contract; false with the reason told. */
+static bool
+find_need(struct call *call, size_t number, const struct contract *contract,
+    struct gen_options *o)
+{
+	switch (tool_gen_need(number)) {
+	case GEN_CATALOG:
+		return find_catalog(call, contract, o);
+	case GEN_DEPLOYMENT:
+		o->deployment = find_deployment(call);
+		return o->deployment != NULL;
+	default:
+		return true;
+	}
+}
+
+static int
+make(struct call *call, size_t number, const struct contract *contract,
+    struct gen_options *o)
+{
 	const char *path = call_flag(call, "out");
 
-	if (tool_gen_need(number) == GEN_CATALOG &&
-	    !find_catalog(call, contract, &o))
+	if (!find_need(call, number, contract, o))
 		return EXIT_TROUBLE;
-	if (tool_gen_need(number) == GEN_DEPLOYMENT &&
-	    (o.deployment = find_deployment(call)) == NULL)
-		return EXIT_TROUBLE;
-	if (tool_gen(number, &o, contract, path))
+	switch (tool_gen(number, o, contract, path)) {
+	case GEN_WELL:
 		return EXIT_WELL;
-	return call_trouble("cannot write %s: %s", path != NULL ? path :
-	    "the document", strerror(errno));
+	case GEN_DIFFERS:
+		print_mend(call);
+		return EXIT_FOUND;
+	default:
+		return call_trouble("cannot write %s: %s", path != NULL ?
+		    path : "the document", strerror(errno));
+	}
 }
 
 int
 call_gen(struct call *call)
 {
+	struct gen_options o = {
+		.server = call_flag(call, "server"),
+		.check = call_flag(call, "check") != NULL,
+		.told = stdout,
+	};
+	const char *name = call->argv[0], *path = call_flag(call, "out");
 	struct contract *contract;
+	bool folder;
 	size_t number;
 	int status;
 
-	if (!tool_gen_find(call->argv[0], &number))
+	if (!tool_gen_find(name, &number, &folder))
 		return call_trouble("there is no gen %s; see lockstep gen "
-		    "--help", call->argv[0]);
+		    "--help", name);
+	if (!read_without(call, &o.without))
+		return call_trouble("--without takes zod, queries or both, "
+		    "with a comma between");
+	if (path == NULL && (folder || o.check))
+		return call_trouble("gen %s%s needs --out, the %s", name,
+		    o.check ? " --check" : "", folder ? "folder" : "file");
 	contract = call_contract(call);
 	if (contract == NULL)
 		return EXIT_TROUBLE;
-	status = make(call, number, contract);
+	status = make(call, number, contract, &o);
 	contract_free(contract);
 	return status;
 }

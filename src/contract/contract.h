@@ -433,6 +433,15 @@ void contract_check(const char *directory, struct arena *arena,
     const struct finding **ret, size_t *ret_count);
 
 /*
+ * Judges a tree, read from a text of that length, as the body of an operation
+ * that takes one.
+ */
+struct json_object;
+bool contract_judge_body(const struct contract *contract, struct scope *sc,
+    const struct operation *op, struct json_object *tree, size_t length)
+    MUST_CHECK;
+
+/*
  * A schema by itself, whether a contract could hold it or not: any schema of
  * JSON Schema 2020-12.  For `lockstep validate`.
  */
@@ -445,12 +454,19 @@ struct validator_options {
 					 * NULL; ends with "/" */
 	bool assert_format;		/* format refuses values, too */
 	bool tell;			/* validator_tell() will be asked */
+	/*
+	 * Or, without all these: the contract, which must live longer, and the
+	 * name of an operation whose body each instance is.
+	 */
+	const struct contract *contract;
+	const char *operation;
 };
 struct validator;
 
 /*
  * Compiles the schema.  NULL when it has faults, or a resource has; they are
- * then in `faults`, one a line, "file:line:column: text".
+ * then in `faults`, one a line, "file:line:column: text".  So is what is wrong
+ * with an operation: there is none of that name, or it takes no body.
  */
 struct validator *validator_new(const struct validator_options *options,
     struct buf *faults) MUST_CHECK;
@@ -470,8 +486,8 @@ struct validated {
 };
 
 /*
- * Judges a text as one JSON document.  The scope gets the issues; its arena
- * the rest.
+ * Judges a text as one JSON document, that of an operation within the bounds of
+ * requests.  The scope gets the issues; its arena the rest.
  */
 void validator_judge(const struct validator *validator, struct scope *sc,
     const char *text, size_t length, struct validated *ret);

@@ -284,17 +284,37 @@ stem(struct arena *arena, const char *path)
 	return pascal(arena, from, strcspn(from, "."));
 }
 
-static bool
-is_named(const struct publication *p, const char *name)
+static const struct entry *
+entry_named(const struct publication *p, const char *name)
 {
 	const struct entry *e = p->entries;
 
+	while (e != NULL && strcmp(e->component.name, name) != 0)
+		e = e->next;
+	return e;
+}
+
+static bool
+is_named(const struct publication *p, const char *name)
+{
 	for (size_t i = 0; p->reserved[i] != NULL; i++)
 		if (strcmp(p->reserved[i], name) == 0)
 			return true;
-	while (e != NULL && strcmp(e->component.name, name) != 0)
-		e = e->next;
-	return e != NULL;
+	return entry_named(p, name) != NULL;
+}
+
+/* Its name beside a row, whose is the plain one. */
+static const char *
+name_beside(struct publication *p, const struct entry *e, const char *name)
+{
+	static const char *const suffix[FORM_PARTIAL + 1] = {
+		[FORM_WHOLE] = "Whole", [FORM_TOLD] = "Told",
+		[FORM_BODY] = "Body" };
+	const struct entry *other = entry_named(p, name);
+
+	if (other == NULL || !other->row || suffix[e->form] == NULL)
+		return name;
+	return arena_format(p->arena, "%s%s", name, suffix[e->form]);
 }
 
 static const char *
@@ -312,7 +332,10 @@ name_of(struct publication *p, const struct entry *e, const char *hint)
 		base = stem(p->arena, hint);
 	if (*base == '\0')
 		base = "Schema";
-	name = base = arena_format(p->arena, "%s%s", base, suffix[e->form]);
+	/* Where names are identifiers a digit cannot be the first. */
+	name = base = arena_format(p->arena, "%s%s%s", isdigit(
+	    (unsigned char)*base) ? "_" : "", base, suffix[e->form]);
+	name = base = name_beside(p, e, base);
 	for (unsigned n = 2; is_named(p, name); n++)
 		name = arena_format(p->arena, "%s%u", base, n);
 	return name;

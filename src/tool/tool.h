@@ -75,12 +75,21 @@ struct deployment {
 	    reconnect_max_ms, jwks_refresh_s;
 };
 
-/* What is said of a document that is made of a contract. */
+/* Parts of a folder that may be left out, as bits. */
+enum { GEN_ZOD = 1, GEN_QUERIES = 2 };
+
+/* What is said of what is made of a contract. */
 struct gen_options {
 	const char *server;	/* URL before the paths; NULL: the base */
+	unsigned without;	/* parts that are not made */
+	bool check;		/* nothing is written; what differs is told */
+	FILE *told;		/* there, a line a file */
 	const struct catalog *catalog;	/* NULL: not looked up */
 	const struct deployment *deployment;
 };
+
+/* All is as it should be; some is not (to be checked only); errno says why. */
+enum gen_outcome { GEN_WELL, GEN_DIFFERS, GEN_FAILED };
 
 /* The contract as a document of OpenAPI 3.1. */
 void tool_openapi(const struct gen_options *options,
@@ -98,20 +107,20 @@ void tool_flow(const struct gen_options *options,
 void tool_runbook(const struct gen_options *options,
     const struct contract *contract, FILE *out);
 
-/* What a document is made of, beside the contract. */
+/* What something is made of, beside the contract. */
 enum gen_need { GEN_CONTRACT, GEN_CATALOG, GEN_DEPLOYMENT };
 
-/* The number of the document of that name; false when there is none. */
-bool tool_gen_find(const char *name, size_t *ret) MUST_CHECK;
+/* The number of what has that name, and is it a folder; false: none has. */
+bool tool_gen_find(const char *name, size_t *ret, bool *ret_folder) MUST_CHECK;
 
 /* What it needs. */
 enum gen_need tool_gen_need(size_t number);
 
 /*
- * Makes a document, on standard output when path is NULL.  false with errno
- * when it could not be written; the file is then as it was.
+ * Makes a document or folder; a document on standard output when path is NULL.
+ * A file that could not be written is as it was.
  */
-bool tool_gen(size_t number, const struct gen_options *options,
+enum gen_outcome tool_gen(size_t number, const struct gen_options *options,
     const struct contract *contract, const char *path) MUST_CHECK;
 
 /* How tool_validate() tells what it found. */
