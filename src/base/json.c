@@ -39,7 +39,7 @@ const struct json_caps json_caps_wire = {
 	.members = 1000,
 	.items = 10000,
 	.name_bytes = 256,
-	.string_bytes = 131072,
+	.string_bytes = 262144,
 };
 
 const struct json_caps json_caps_file = {

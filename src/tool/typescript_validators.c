@@ -55,7 +55,7 @@ typescript_validators(struct typescript *ts, struct buf *out)
 	     i++)
 		write_validator(ts, c, &body);
 	buf_char(out, '\n');
-	if (body.length > 0 && strstr(body.at, "formats.") != NULL)
+	if (body.length > 0 && strstr(body.at, "format: formats.") != NULL)
 		buf_string(out, "import * as formats from "
 		    "'./runtime/formats.ts';\n");
 	typescript_import(ts, &body, modules, countof(modules), out);

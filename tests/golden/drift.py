@@ -321,6 +321,25 @@ console.log(JSON.stringify([more.safeParse(input).success, form.safeParse(input)
 
 
 @case
+def a_bundle_holds_what_is_imported():
+    """A bundle that imports one schema holds no other, neither of the
+    validators nor of zod's, and no tables of formats that it does not use."""
+    this = gate("reference")
+    for file, words in (("validators.ts", ["bank_transfer", "xn--", "IPv6"]),
+                        ("zod.ts", ["bank_transfer", "draft"])):
+        (this.work / "one.ts").write_text(
+            f"import {{ accountPlan }} from './out/{file}';\n"
+            "console.log(accountPlan);\n")
+        text = npm.tools().run(
+            "esbuild", "one.ts", "--bundle", "--format=esm", "--minify",
+            "--external:zod", cwd=this.work)
+        print(f"# {file}: {len(text)} bytes")
+        assert "business" in text, text
+        for word in words:
+            assert word not in text, word
+
+
+@case
 def formats_are_the_servers():
     """Each format of runtime/formats.ts has the server's verdict of texts that
     are nearly of it."""

@@ -152,15 +152,18 @@ export function isIdnEmail(text: string): boolean {
 const escape = '%[0-9A-Fa-f]{2}';
 const regName = "A-Za-z0-9\\-._~!$&'()*+,;=";
 const segment = `${regName}:@\\/`;
-/* What an IRI may hold beyond ASCII; the marks that turn text are refused. */
-const planes = /*#__PURE__*/ Array.from({ length: 13 }, (_, i) => {
-  const plane = (i + 1).toString(16);
-
-  return `\\u{${plane}0000}-\\u{${plane}fffd}`;
-}).join('');
-const highText = `\\uf900-\\ufdcf\\ufdf0-\\uffef${planes}\\u{e1000}-\\u{efffd}`;
-const ucsText = `\\u00a0-\\u200d\\u2010-\\u2029\\u202f-\\ud7ff${highText}`;
 const privateText = '\\ue000-\\uf8ff\\u{f0000}-\\u{ffffd}\\u{100000}-\\u{10fffd}';
+
+/** What an IRI may hold beyond ASCII: the low part, all but the marks that turn text, and the rest. */
+function ucsText(low: string): string {
+  const planes = Array.from({ length: 13 }, (_, i) => {
+    const plane = (i + 1).toString(16);
+
+    return `\\u{${plane}0000}-\\u{${plane}fffd}`;
+  });
+
+  return `${low}\\uf900-\\ufdcf\\ufdf0-\\uffef${planes.join('')}\\u{e1000}-\\u{efffd}`;
+}
 
 function partOf(classes: string): string {
   return `(?:[${classes}]|${escape})*`;
@@ -180,8 +183,12 @@ function referenceExpression(withScheme: boolean, wide: string, wideQuery: strin
 const scheme = /^[A-Za-z][A-Za-z0-9+.-]*:/;
 const afterScheme = /*#__PURE__*/ referenceExpression(true, '', '');
 const relative = /*#__PURE__*/ referenceExpression(false, '', '');
-const wideAfterScheme = /*#__PURE__*/ referenceExpression(true, ucsText, privateText);
-const wideRelative = /*#__PURE__*/ referenceExpression(false, ucsText, privateText);
+const wideAfterScheme = /*#__PURE__*/ wideExpression(true);
+const wideRelative = /*#__PURE__*/ wideExpression(false);
+
+function wideExpression(withScheme: boolean): RegExp {
+  return referenceExpression(withScheme, ucsText('\\u00a0-\\u200d\\u2010-\\u2029\\u202f-\\ud7ff'), privateText);
+}
 
 /** IP-literal of RFC 3986, section 3.2.2, between the brackets; no zone. */
 function isIpLiteral(text: string): boolean {
@@ -219,7 +226,7 @@ export function isIriReference(text: string): boolean {
 const template = /*#__PURE__*/ templateExpression();
 
 function templateExpression(): RegExp {
-  const literal = `[A-Za-z0-9\\-._~!$&'()*+,;=:@\\/?#\\[\\]\\u00a0-\\ud7ff${highText}${privateText}]|${escape}`;
+  const literal = `[A-Za-z0-9\\-._~!$&'()*+,;=:@\\/?#\\[\\]${ucsText('\\u00a0-\\ud7ff')}${privateText}]|${escape}`;
   const name = `(?:\\w|${escape})+`;
   const variable = `${name}(?:\\.${name})*(?:\\*|:[1-9]\\d{0,3})?`;
 

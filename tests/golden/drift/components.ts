@@ -58,10 +58,7 @@ function same(a: unknown, b: unknown): boolean {
   return JSON.stringify(sorted(a)) === JSON.stringify(sorted(b));
 }
 
-/**
- * Every validator's schema is the published one of its name; or that of rows,
- * which has every member.
- */
+/** Every validator's schema is the published one of its name. */
 export function componentsOf(validators: Record<string, any>, published: Record<string, Schema>): Map<string, Component> {
   const values = Object.keys(validators).filter((value) => validators[value]?.schema !== undefined);
   const names = new Map(values.map((value) => [validators[value].schema, nameOf(value)]));
@@ -74,12 +71,8 @@ export function componentsOf(validators: Record<string, any>, published: Record<
     const schema = isParameters ? jsonOf(validators[value].schema, () => '?') : judgedOf(published[name]);
     const made = jsonOf(validators[value].schema, (one) => names.get(one) ?? '?');
     if (schema === undefined) throw new Error(`${name} is not published`);
-    const row = schema.properties === undefined ? schema : { ...schema, required: Object.keys(schema.properties) };
-
-    if (!same(made, schema) && !same({ ...made, required: [...(made.required ?? [])].sort() }, { ...row, required: [...(row.required ?? [])].sort() })) {
-      throw new Error(`${name} is not as published: ${JSON.stringify(made)} ${JSON.stringify(schema)}`);
-    }
-    components.set(name, { name, value, schema: same(made, schema) ? schema : row });
+    if (!same(made, schema)) throw new Error(`${name} is not as published: ${JSON.stringify(made)} ${JSON.stringify(schema)}`);
+    components.set(name, { name, value, schema });
   }
   return components;
 }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Writes documents of each component, a line each, and its schema as a file of
- * its own.  The schemas are those of `lockstep gen openapi`; rows as the client
- * reads them have all members, which is all that may differ in a component of
- * validators.ts.
+ * its own.  The schemas are those of `lockstep gen openapi`, which those of
+ * validators.ts must be.
  *
  *   node make.ts FOLDER OPENAPI OUT SEED COUNT
  *
