@@ -18,6 +18,7 @@ import signal
 import statistics
 import subprocess
 import sys
+from concurrent import futures
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 os.environ.setdefault("SRCDIR", str(TOP))
@@ -30,6 +31,8 @@ from load import Counts  # noqa: E402
 
 BODY = json.dumps(sut.NEW_LETTER)
 PATCH = '{"title":"Changed"}'
+SOAK_PAUSE_MS = 40	# between two requests of a connection
+SOAK_BEFORE_S = 10	# until each thread has its memory
 
 
 class Operation:
@@ -58,6 +61,32 @@ class Operation:
                       f'    wrk.headers["Idempotency-Key"] = "{tag}-" .. n',
                       "    return wrk.format()", "end"]
         return "\n".join(lines) + "\n"
+
+
+class Mix:
+    """Operations in turn, one after the other on each connection."""
+
+    def __init__(self, operations, pause_ms):
+        self.operations, self.pause_ms = operations, pause_ms
+        self.path = operations[0].path
+
+    def lua(self, token, tag):
+        kinds = ",\n".join(
+            f'{{"{o.method}", "/api{o.path}", '
+            f'{f"[==[{o.body}]==]" if o.body else "nil"}, '
+            f"{str(o.keyed).lower()}}}" for o in self.operations)
+        return f"""
+wrk.headers["Authorization"] = "Bearer {token}"
+wrk.headers["Content-Type"] = "application/json"
+local n, kinds = 0, {{ {kinds} }}
+request = function()
+    n = n + 1
+    local kind = kinds[n % #kinds + 1]
+    wrk.headers["Idempotency-Key"] = kind[4] and "{tag}-" .. n or nil
+    return wrk.format(kind[1], kind[2], nil, kind[3])
+end
+delay = function() return {self.pause_ms} end
+"""
 
 
 def operations(letter, company):
@@ -416,11 +445,11 @@ def report(rows, options):
                   f"{spread(row.ratios('postgrest'), 2)}")
 
 
-def memory_kib(system):
+def memory_kib(system, parents=False):
     """Resident memory of every worker process, in KiB."""
     total = {}
     for number in range(system.instances):
-        for pid in system.workers(number):
+        for pid in [system.pid(number)] * parents + system.workers(number):
             text = pathlib.Path(f"/proc/{pid}/status").read_text()
             total[pid] = int(re.search(r"VmRSS:\s+(\d+)", text).group(1))
     return total
@@ -449,6 +478,29 @@ def measure(system, tokens, sides, options):
           + ", ".join(f"{before.get(p, 0)} -> {after[p]}" for p in after))
 
 
+def soak(system, token, options):
+    """A modest load of all kinds, and the memory of each process meanwhile."""
+    mix = Mix(operations(system.letter, system.company), SOAK_PAUSE_MS)
+    seen = []
+    with futures.ThreadPoolExecutor(1) as pool:
+        load = pool.submit(wrk, system.directory, system.url + "/api", token,
+                           mix, 16, options.minutes * 60 + SOAK_BEFORE_S,
+                           f"soak-{os.getpid()}")
+        futures.wait([load], SOAK_BEFORE_S)
+        for minute in range(options.minutes + 1):
+            if minute > 0:
+                futures.wait([load], 60)
+            seen.append(memory_kib(system, True))
+            print(f"minute {minute}: " + ", ".join(
+                f"{pid}: {kib} KiB" for pid, kib in seen[-1].items()),
+                flush=True)
+    for pid, first in seen[0].items():
+        kib = [s.get(pid, 0) for s in seen]
+        slope = statistics.linear_regression(range(len(kib)), kib).slope
+        print(f"{pid}: {first} -> {kib[-1]} KiB, {slope:+.1f} KiB a minute")
+    print(load.result().text)
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
@@ -466,6 +518,10 @@ def arguments():
     parser.add_argument("--peer-connections", type=int, default=4,
                         help="to Postgres, of a process of the peer")
     parser.add_argument("--without-peer", action="store_true")
+    parser.add_argument("--minutes", type=int, metavar="N",
+                        help="instead: a modest load of all operations for N "
+                        "minutes at 16 connections, and the memory of each "
+                        "process by the minute")
     return parser.parse_args()
 
 
@@ -502,8 +558,9 @@ def prepare(system, sides, tokens):
 
 def main():
     options = arguments()
-    others = [] if options.without_peer else [Peer("peer")]
-    if os.environ.get("POSTGREST"):
+    alone = options.without_peer or options.minutes
+    others = [] if alone else [Peer("peer")]
+    if os.environ.get("POSTGREST") and not options.minutes:
         others.append(Postgrest("postgrest"))
     settings = {"workers": options.workers, "threads": options.threads,
                 "log_level": os.environ.get("LOG_LEVEL", "info"),
@@ -516,6 +573,9 @@ def main():
         sides = {"lockstep": Lockstep(system, tokens["HS256"]),
                  "pgbench": Pgbench(system)}
         prepare(system, sides, tokens)
+        if options.minutes:
+            soak(system, tokens["HS256"], options)
+            return
         try:
             for other in others:
                 other.start(system, tokens["HS256"], options)

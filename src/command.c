@@ -15,29 +15,13 @@
 
 #include "auth/auth.h"
 #include "base/text.h"
+#include "call.h"
 #include "config.h"
 #include "contract/contract.h"
 #include "http/http.h"
 #include "service.h"
 #include "store/store.h"
 #include "tool/tool.h"
-
-#ifndef LOCKSTEP_VERSION
-#define LOCKSTEP_VERSION "0.1.0"
-#endif
-
-enum { EXIT_WELL = 0, EXIT_FOUND = 1, EXIT_TROUBLE = 2 };
-
-/* A command's world: settings, its own flags, the words left, its memory. */
-struct call {
-	struct config config;
-	struct flag *flags;
-	int argc;
-	char **argv;
-	struct arena *arena;
-	char **given;		/* argv before the settings were read */
-	int given_count;
-};
 
 struct command {
 	const char *name;
@@ -49,11 +33,8 @@ struct command {
 	int (*run)(struct call *call);
 };
 
-static int
-trouble(const char *format, ...) PRINTF_LIKE(1, 2);
-
-static int
-trouble(const char *format, ...)
+int
+call_trouble(const char *format, ...)
 {
 	va_list ap;
 
@@ -65,8 +46,8 @@ trouble(const char *format, ...)
 	return EXIT_TROUBLE;
 }
 
-static const char *
-flag_value(const struct call *call, const char *name)
+const char *
+call_flag(const struct call *call, const char *name)
 {
 	for (struct flag *f = call->flags; f->name != NULL; f++)
 		if (strcmp(f->name, name) == 0)
@@ -74,9 +55,8 @@ flag_value(const struct call *call, const char *name)
 	return NULL;
 }
 
-/* A flag of the command's own row. */
-static const struct flag *
-flag_given(const struct call *call, const char *name)
+const struct flag *
+call_flag_given(const struct call *call, const char *name)
 {
 	const struct flag *f = call->flags;
 
@@ -85,9 +65,8 @@ flag_given(const struct call *call, const char *name)
 	return f;
 }
 
-/* The contract, or NULL with its faults on standard error. */
-static struct contract *
-load_contract(const struct call *call)
+struct contract *
+call_contract(const struct call *call)
 {
 	struct contract *contract;
 	struct buf faults;
@@ -98,21 +77,6 @@ load_contract(const struct call *call)
 		fputs(faults.at, stderr);
 	buf_release(&faults);
 	return contract;
-}
-
-static struct auth *
-load_auth(const struct auth_options *options)
-{
-	struct auth *auth;
-	struct buf fault;
-
-	buf_init(&fault, 4096);
-	auth = auth_new(options, &fault);
-	if (auth == NULL)
-		trouble("%s (jwt_secret_file, jwks_file, issuers)",
-		    fault.length > 0 ? fault.at : "the keys are unfit");
-	buf_release(&fault);
-	return auth;
 }
 
 static int
@@ -136,202 +100,27 @@ run_migrate(struct call *call)
 		.database = call->config.migrate_database,
 		.migrations = call->config.migrations,
 		.policies = call->config.policies,
-		.json = flag_value(call, "json") != NULL,
+		.json = call_flag(call, "json") != NULL,
 	};
 
 	for (size_t i = 0; i < countof(verbs); i++)
 		if (strcmp(call->argv[0], verbs[i].word) == 0)
 			return store_migrate(&o, verbs[i].verb, stdout,
 			    stderr);
-	return trouble("there is no migrate %s; say up, status or verify",
+	return call_trouble("there is no migrate %s; say up, status or verify",
 	    call->argv[0]);
-}
-
-/* Says why auth_mint() gave no token. */
-static void
-no_token(const struct scope *sc, enum problem p)
-{
-	trouble("no token: %s; see lockstep token --help", sc->cause != NULL ?
-	    sc->cause : problem_kind(p)->sentence);
-}
-
-/* Prints a token, or why there is none. */
-static int
-print_token(const struct auth *auth, const struct auth_wish *wish)
-{
-	struct arena *arena = arena_new();
-	struct scope sc;
-	struct buf out;
-	enum problem p;
-
-	scope_init(&sc, arena);
-	buf_init(&out, 16384);
-	p = auth_mint(auth, &sc, wish, &out);
-	if (p == PROBLEM_NONE)
-		puts(out.at);
-	else
-		no_token(&sc, p);
-	buf_release(&out);
-	arena_free(arena);
-	return p == PROBLEM_NONE ? EXIT_WELL : EXIT_TROUBLE;
-}
-
-/* The private key of --key, or NULL with the reason told. */
-static struct auth_signer *
-read_signer(const char *path, const char *algorithm)
-{
-	struct auth_signer *signer;
-	struct buf fault;
-
-	buf_init(&fault, 4096);
-	signer = auth_signer_read(path, algorithm, &fault);
-	if (signer == NULL)
-		trouble("%s", fault.at);
-	buf_release(&fault);
-	return signer;
-}
-
-/* token --new-key ALGORITHM --key FILE */
-static int
-make_key(const char *path, const char *algorithm)
-{
-	struct buf fault;
-	bool made;
-
-	if (path == NULL)
-		return trouble("--new-key needs --key, the file to make");
-	buf_init(&fault, 4096);
-	made = auth_signer_create(path, algorithm, &fault);
-	if (!made)
-		trouble("%s", fault.at);
-	buf_release(&fault);
-	return made ? EXIT_WELL : EXIT_TROUBLE;
-}
-
-/* token --jwks --key FILE...: the public keys as a set. */
-static int
-print_jwks(const struct flag *keys, const char *algorithm)
-{
-	struct auth_signer *signer;
-	bool well = keys->value_count > 0;
-	struct buf out;
-
-	if (!well)
-		return trouble("--jwks needs --key, which may be repeated");
-	buf_init(&out, 1 << 20);
-	buf_string(&out, "{\"keys\":[");
-	for (size_t i = 0; well && i < keys->value_count; i++) {
-		signer = read_signer(keys->values[i], algorithm);
-		well = signer != NULL;
-		if (!well)
-			break;
-		buf_string(&out, i > 0 ? ",\n " : "\n ");
-		auth_signer_jwk(signer, &out);
-		auth_signer_free(signer);
-	}
-	buf_string(&out, "\n]}");
-	if (well)
-		puts(out.at);
-	buf_release(&out);
-	return well ? EXIT_WELL : EXIT_TROUBLE;
-}
-
-/* Makes the token with the key, if one is named, or the secret. */
-static int
-make_token(struct call *call, struct auth_wish *wish)
-{
-	struct auth_signer *signer = NULL;
-	struct auth_options keys;
-	struct contract *contract;
-	struct auth *auth;
-	int status = EXIT_TROUBLE;
-
-	if (flag_value(call, "key") != NULL && (signer = read_signer(
-	    flag_value(call, "key"), flag_value(call, "algorithm"))) == NULL)
-		return EXIT_TROUBLE;
-	contract = load_contract(call);
-	if (contract == NULL) {
-		auth_signer_free(signer);
-		return EXIT_TROUBLE;
-	}
-	service_auth(&call->config, contract, &keys);
-	auth = load_auth(&keys);
-	wish->signer = signer;
-	if (auth != NULL)
-		status = print_token(auth, wish);
-	auth_free(auth);
-	contract_free(contract);
-	auth_signer_free(signer);
-	return status;
-}
-
-static int
-run_token(struct call *call)
-{
-	const char *algorithm = flag_value(call, "algorithm");
-	const char *key = flag_value(call, "key");
-	const char *life = flag_value(call, "life-s");
-	struct auth_wish wish = {
-		.role = flag_value(call, "role"),
-		.subject = flag_value(call, "sub"),
-		.claims = flag_value(call, "claims"),
-		.issuer = flag_value(call, "issuer"),
-		.access = flag_value(call, "access") != NULL,
-	};
-	int64_t life_s = 3600;
-
-	if (flag_value(call, "new-key") != NULL)
-		return make_key(key, flag_value(call, "new-key"));
-	if (flag_value(call, "jwks") != NULL)
-		return print_jwks(flag_given(call, "key"), algorithm);
-	if (wish.role == NULL)
-		return trouble("token needs --role; the contract's api.json "
-		    "lists them");
-	if (algorithm != NULL && key == NULL &&
-	    strcmp(algorithm, "HS256") != 0)
-		return trouble("--algorithm %s needs --key, a private key; "
-		    "make one with --new-key %s --key FILE", algorithm,
-		    algorithm);
-	if (life != NULL && (!text_to_int(life, strlen(life), &life_s) ||
-	    life_s < 1 || life_s > 31536000))
-		return trouble("--life-s must be from 1 to 31536000");
-	wish.life_s = (unsigned)life_s;
-	return make_token(call, &wish);
 }
 
 static int
 run_routes(struct call *call)
 {
-	struct contract *contract = load_contract(call);
+	struct contract *contract = call_contract(call);
 
 	if (contract == NULL)
 		return EXIT_TROUBLE;
-	tool_routes(contract, flag_value(call, "json") != NULL, stdout);
+	tool_routes(contract, call_flag(call, "json") != NULL, stdout);
 	contract_free(contract);
 	return EXIT_WELL;
-}
-
-static int
-run_gen(struct call *call)
-{
-	const struct gen_options o = { .server = flag_value(call, "server") };
-	const char *path = flag_value(call, "out");
-	struct contract *contract;
-	size_t number;
-	bool well;
-
-	if (!tool_gen_find(call->argv[0], &number))
-		return trouble("there is no gen %s; see lockstep gen --help",
-		    call->argv[0]);
-	contract = load_contract(call);
-	if (contract == NULL)
-		return EXIT_TROUBLE;
-	well = tool_gen(number, &o, contract, path);
-	if (!well)
-		trouble("cannot write %s: %s", path != NULL ? path :
-		    "the document", strerror(errno));
-	contract_free(contract);
-	return well ? EXIT_WELL : EXIT_TROUBLE;
 }
 
 /* Reads --body's file, "-" for standard input, whole. */
@@ -343,7 +132,7 @@ read_body(const char *path, struct buf *body)
 	size_t n;
 
 	if (file == NULL) {
-		trouble("cannot read %s: %s", path, strerror(errno));
+		call_trouble("cannot read %s: %s", path, strerror(errno));
 		return false;
 	}
 	while ((n = fread(piece, 1, sizeof(piece), file)) > 0)
@@ -351,7 +140,7 @@ read_body(const char *path, struct buf *body)
 	if (file != stdin)
 		fclose(file);
 	if (body->failed)
-		trouble("%s is larger than body_limit_bytes", path);
+		call_trouble("%s is larger than body_limit_bytes", path);
 	return !body->failed;
 }
 
@@ -363,9 +152,9 @@ static enum problem
 explain_walk(struct call *call, const struct contract *contract,
     struct scope *sc, const struct match *match, struct request *rq)
 {
-	const char *role = flag_value(call, "role");
+	const char *role = call_flag(call, "role");
 	const struct auth_wish wish = { .role = role,
-	    .subject = flag_value(call, "sub"), .life_s = 60 };
+	    .subject = call_flag(call, "sub"), .life_s = 60 };
 	const struct accept_options allowed = {
 		.rollback = call->config.tx_rollback,
 	};
@@ -377,7 +166,7 @@ explain_walk(struct call *call, const struct contract *contract,
 	enum problem p = PROBLEM_NONE;
 
 	service_auth(&call->config, contract, &keys);
-	auth = load_auth(&keys);
+	auth = call_auth(&keys);
 	if (auth == NULL)
 		exit(EXIT_TROUBLE);
 	buf_init(&token, 16384);
@@ -385,7 +174,7 @@ explain_walk(struct call *call, const struct contract *contract,
 	if (role != NULL) {
 		p = auth_mint(auth, sc, &wish, &token);
 		if (p != PROBLEM_NONE) {
-			no_token(sc, p);
+			call_no_token(sc, p);
 			exit(EXIT_TROUBLE);
 		}
 		rq->authorization = token.at;
@@ -429,10 +218,10 @@ header_param(struct arena *arena, const char *field)
 static bool
 explain_params(struct call *call, char ***ret)
 {
-	const struct flag *headers = flag_given(call, "header");
+	const struct flag *headers = call_flag_given(call, "header");
 	char **params = arena_alloc(call->arena,
 	    (headers->value_count + 5) * sizeof(char *));
-	const char *type = flag_value(call, "body") != NULL ?
+	const char *type = call_flag(call, "body") != NULL ?
 	    "application/json" : NULL;
 	size_t n = 0;
 
@@ -444,7 +233,7 @@ explain_params(struct call *call, char ***ret)
 	for (size_t i = 0; i < headers->value_count; i++) {
 		params[n] = header_param(call->arena, headers->values[i]);
 		if (params[n] == NULL) {
-			trouble("--header takes \"Name: value\"");
+			call_trouble("--header takes \"Name: value\"");
 			return false;
 		}
 		if (strncmp(params[n], "HTTP_CONTENT_TYPE=", 18) == 0)
@@ -463,9 +252,9 @@ explain_params(struct call *call, char ***ret)
 static bool
 explain_judges(const struct call *call)
 {
-	return flag_value(call, "role") != NULL ||
-	    flag_value(call, "body") != NULL ||
-	    flag_given(call, "header")->value_count > 0;
+	return call_flag(call, "role") != NULL ||
+	    call_flag(call, "body") != NULL ||
+	    call_flag_given(call, "header")->value_count > 0;
 }
 
 static int
@@ -504,8 +293,8 @@ explain_request(struct call *call, const struct contract *contract,
 static int
 run_explain(struct call *call)
 {
-	const char *path = flag_value(call, "body");
-	struct contract *contract = load_contract(call);
+	const char *path = call_flag(call, "body");
+	struct contract *contract = call_contract(call);
 	struct scope sc;
 	struct buf body;
 	char **params;
@@ -524,61 +313,6 @@ run_explain(struct call *call)
 	return status;
 }
 
-/* Reads --output of validate; false when there is no such output. */
-static bool
-validate_output(const struct call *call, enum validate_output *ret)
-{
-	static const char *const words[] = {
-		[VALIDATE_PEOPLE] = "text",
-		[VALIDATE_WIRE] = "wire",
-		[VALIDATE_BASIC] = "basic",
-		[VALIDATE_FLAG] = "flag",
-	};
-	const char *word = flag_value(call, "output");
-
-	*ret = VALIDATE_PEOPLE;
-	for (size_t i = 0; word != NULL && i < countof(words); i++) {
-		if (strcmp(word, words[i]) != 0)
-			continue;
-		*ret = (enum validate_output)i;
-		return true;
-	}
-	return word == NULL;
-}
-
-static int
-run_validate(struct call *call)
-{
-	const struct flag *resources = flag_given(call, "resources");
-	struct validate_options how = { .lines = flag_value(call, "lines") !=
-		NULL };
-	struct validator_options o = {
-		.schema = call->argv[0],
-		.resources = resources->values,
-		.resource_count = resources->value_count,
-		.base = flag_value(call, "base"),
-		.assert_format = flag_value(call, "format-assertion") != NULL,
-	};
-	struct validator *validator;
-	struct buf faults;
-	int status = EXIT_TROUBLE;
-
-	if (!validate_output(call, &how.output))
-		return trouble("--output must be text, wire, basic or flag");
-	o.tell = how.output == VALIDATE_BASIC;
-	buf_init(&faults, 1 << 20);
-	validator = validator_new(&o, &faults);
-	if (validator == NULL)
-		trouble("the schema cannot be used:\n%.*s", (int)(faults.length
-		    - (faults.length > 0)), faults.length > 0 ? faults.at : "");
-	else
-		status = tool_validate(validator, &how, call->argv + 1,
-		    (size_t)call->argc - 1, stdout, stderr);
-	buf_release(&faults);
-	validator_free(validator);
-	return status;
-}
-
 static bool
 is_directory(const char *path)
 {
@@ -590,24 +324,24 @@ is_directory(const char *path)
 static int
 run_check(struct call *call)
 {
-	const char *given = flag_value(call, "contract");
-	const char *format = flag_value(call, "format");
+	const char *given = call_flag(call, "contract");
+	const char *format = call_flag(call, "format");
 	const char *directory = call->config.contract;
-	bool strict = flag_value(call, "strict") != NULL;
+	bool strict = call_flag(call, "strict") != NULL;
 	const struct finding *findings;
 	size_t count;
 
 	if (given == NULL)
-		return trouble("check needs --contract");
+		return call_trouble("check needs --contract");
 	if (given[0] != '\0')
 		directory = given;
 	if (call->argc > 0)
 		directory = call->argv[0];
 	if (format != NULL && strcmp(format, "text") != 0 &&
 	    strcmp(format, "json") != 0)
-		return trouble("--format must be text or json");
+		return call_trouble("--format must be text or json");
 	if (!is_directory(directory))
-		return trouble("there is no directory %s", directory);
+		return call_trouble("there is no directory %s", directory);
 	contract_check(directory, call->arena, &findings, &count);
 	tool_check(findings, count, strict, format != NULL &&
 	    strcmp(format, "json") == 0, stdout);
@@ -658,7 +392,7 @@ static struct command commands[] = {
 		"--key, and no token."),
 	      FLAG("jwks", NULL, "Print the public keys of each --key as a JWK "
 		"set, and no token.") },
-	    true, 0, 0, run_token },
+	    true, 0, 0, call_token },
 	{ "routes", "", "List the contract's routes.",
 	    { FLAG("json", NULL, "Print them as JSON.") }, false, 0, 0,
 	    run_routes },
@@ -670,22 +404,43 @@ static struct command commands[] = {
 		"field; may be repeated."),
 	      FLAG("body", "FILE", "Judge this body; - is standard input.") },
 	    false, 2, 2, run_explain },
-	{ "gen", "openapi",
-	    "Make a document of the contract: openapi (OpenAPI 3.1, JSON).",
-	    { FLAG("out", "FILE", "Write it there, not to standard output."),
+	{ "gen", "openapi|typescript|matrix|flow|runbook",
+	    "Make of the contract: openapi, a document of OpenAPI 3.1; "
+	    "typescript, a folder with types, client, queries, validators; or "
+	    "matrix, flow, runbook, in Markdown.",
+	    { FLAG("out", "PLACE", "The file to write, else standard output; "
+		  "of typescript the folder, which it needs."),
+	      FLAG("check", NULL, "Write nothing; tell what is not as it "
+		  "would be made, and exit with 1 then."),
 	      FLAG("server", "URL", "The URL before the paths; else the "
-		  "contract's base.") },
-	    false, 1, 1, run_gen },
-	{ "validate", "SCHEMA INSTANCE...",
-	    "Judge JSON documents by a JSON Schema; - is standard input.",
-	    { FLAG("resources", "DIR", "Know every *.json below, by its $id; "
+		  "contract's base (runbook: of this host)."),
+	      FLAG("without", "PARTS", "typescript: do not make these, with "
+		  "commas between: zod, queries."),
+	      FLAG("without-database", NULL, "matrix, flow: do not look up row "
+		  "security in the database."),
+	      FLAG("instance", "FILE", "runbook: the settings file of another "
+		  "instance; may be repeated."),
+	      FLAG("ops", "URL", "runbook: the operators' door of nginx; else "
+		  "http://127.0.0.1:8081."),
+	      FLAG("nginx", "FILE", "runbook: nginx's settings file."),
+	      FLAG("backups", "DIR", "runbook: where backups are kept; else "
+		  "/var/backups/lockstep."),
+	      FLAG("superuser", "ROLE", "runbook: who makes backups; else "
+		  "postgres.") },
+	    false, 1, 1, call_gen },
+	{ "validate", "[SCHEMA] INSTANCE...",
+	    "Judge JSON documents by a JSON Schema, or as the body of an "
+	    "operation; - is standard input.",
+	    { FLAG("operation", "NAME", "Judge them as the contract's "
+		  "operation does (letters.create), without SCHEMA."),
+	      FLAG("resources", "DIR", "Know every *.json below, by its $id; "
 		  "may be repeated."),
 	      FLAG("base", "URI", "And by this URI with its path below DIR."),
 	      FLAG("format-assertion", NULL, "Let format refuse values, too."),
 	      FLAG("lines", NULL, "Each line is an instance."),
 	      FLAG("output", "HOW", "text, or JSON a line for each instance: "
 		  "wire, basic or flag.") },
-	    false, 2, INT_MAX, run_validate },
+	    false, 1, INT_MAX, call_validate },
 	{ "check", "[DIRECTORY]",
 	    "Check a contract: its faults, and what the profile asks.",
 	    { FLAG("contract", NULL, "Check the contract in the directory, or "
@@ -752,7 +507,8 @@ run_read(struct command *c, struct call *call)
 	ok = config_read(&call->config, call->arena, &call->argc, call->argv,
 	    c->flags, flag_count(c), &help, &fault);
 	if (!ok)
-		trouble("%s", fault.length > 0 ? fault.at : "bad settings");
+		call_trouble("%s", fault.length > 0 ? fault.at :
+		    "bad settings");
 	buf_release(&fault);
 	if (!ok)
 		return EXIT_TROUBLE;
@@ -761,8 +517,9 @@ run_read(struct command *c, struct call *call)
 		return EXIT_WELL;
 	}
 	if (call->argc < c->words_least || call->argc > c->words_most)
-		return trouble("%s takes %s; see lockstep %s --help", c->name,
-		    c->words[0] != '\0' ? c->words : "flags only", c->name);
+		return call_trouble("%s takes %s; see lockstep %s --help",
+		    c->name, c->words[0] != '\0' ? c->words : "flags only",
+		    c->name);
 	return c->run(call);
 }
 
@@ -804,5 +561,6 @@ command_run(int argc, char **argv)
 		arena_free(call.arena);
 		return status;
 	}
-	return trouble("there is no command %s; see lockstep --help", argv[1]);
+	return call_trouble("there is no command %s; see lockstep --help",
+	    argv[1]);
 }

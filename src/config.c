@@ -387,6 +387,7 @@ config_read(struct config *config, struct arena *arena, int *argc, char **argv,
 	if (w.config_path != NULL &&
 	    !read_file(config, arena, w.config_path, fault))
 		return false;
+	config->file = w.config_path;
 	w.apply = true;
 	return read_environment(config, arena, fault) &&
 	    walk_flags(&w, *argc, argv, argc);

@@ -20,6 +20,7 @@
 #define CONFIG_SWITCH bool
 
 struct config {
+	const char *file;	/* that was read, or NULL */
 #define OPTION(name, type, fallback, least, most, unit, sentence)              \
 	CONFIG_##type name;
 #include "options.def"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Growing text.  Invariant: either capacity is 0 and `at` is a constant "", or
- * `at` is our memory, length < capacity, and at[length] is NUL.  Once failed,
- * nothing is added any more: what stands is a prefix of what was meant.
+ * `at` is our memory, length < capacity <= limit + 1, and at[length] is NUL.
+ * Once failed, nothing is added any more: what stands is a prefix of what was
+ * meant.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/text.h"
 
 enum {
 	CAPACITY_LEAST = 256,
@@ -66,15 +68,17 @@ grow(struct buf *b, size_t needed)
 		capacity = CAPACITY_LEAST;
 	if (capacity <= needed)
 		capacity = needed + 1;
+	if (capacity - 1 > b->limit)
+		capacity = b->limit + 1;
 	if ((at = realloc(b->capacity > 0 ? b->at : NULL, capacity)) == NULL)
 		abort();
 	b->at = at;
 	b->capacity = capacity;
 }
 
-/* Room for n bytes more, or the failure. */
+/* Room for n bytes more where there was none, or the failure. */
 static bool
-room(struct buf *b, size_t n)
+make_room(struct buf *b, size_t n)
 {
 	if (b->failed)
 		return false;
@@ -85,6 +89,13 @@ room(struct buf *b, size_t n)
 	if (b->length + n >= b->capacity)
 		grow(b, b->length + n);
 	return true;
+}
+
+/* Room for n bytes more, or the failure; what fits is within the limit. */
+static inline bool
+room(struct buf *b, size_t n)
+{
+	return (n < b->capacity - b->length && !b->failed) || make_room(b, n);
 }
 
 void
@@ -157,8 +168,8 @@ buf_format(struct buf *b, const char *format, ...)
 }
 
 /*
- * How a byte stands in a JSON string: 0 = as it is, 'u' = \u00XX, any other =
- * a backslash and that letter.
+ * How a byte stands in a JSON string that does not as it is: 'u' = \u00XX, any
+ * other = a backslash and that letter.
  */
 static const char escapes[256] = {
 	['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't',
@@ -183,17 +194,15 @@ add_escape(struct buf *b, unsigned char c)
 void
 buf_json(struct buf *b, const char *s, size_t length)
 {
-	const char *end = s + length;
+	size_t n;
 
 	buf_char(b, '"');
-	while (s < end) {
-		const char *run = s;
-
-		while (s < end && escapes[(unsigned char)*s] == 0)
-			s++;
-		buf_add(b, run, (size_t)(s - run));
-		if (s < end)
-			add_escape(b, (unsigned char)*s++);
+	for (;; s += n + 1, length -= n + 1) {
+		n = text_plain_span(s, length);
+		buf_add(b, s, n);
+		if (n == length)
+			break;
+		add_escape(b, (unsigned char)s[n]);
 	}
 	buf_char(b, '"');
 }

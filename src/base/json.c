@@ -39,7 +39,7 @@ const struct json_caps json_caps_wire = {
 	.members = 1000,
 	.items = 10000,
 	.name_bytes = 256,
-	.string_bytes = 131072,
+	.string_bytes = 262144,
 };
 
 const struct json_caps json_caps_file = {
@@ -112,33 +112,6 @@ take(struct reader *r, char c)
 		return false;
 	r->at++;
 	return true;
-}
-
-/*
- * The first byte from s that a string cannot hold as it is: the quote, the
- * backslash, a control character.  Eight bytes at a time: subtracting borrows
- * into the top bit of bytes that are below, which is what the masks look at.
- */
-static const char *
-plain_end(const char *s, const char *end)
-{
-	const uint64_t ones = 0x0101010101010101U, tops = ones << 7;
-	uint64_t word, quote, slash, control;
-
-	while (end - s >= (ptrdiff_t)sizeof(word)) {
-		memcpy(&word, s, sizeof(word));
-		quote = word ^ ones * '"';
-		slash = word ^ ones * '\\';
-		quote = (quote - ones) & ~quote;
-		slash = (slash - ones) & ~slash;
-		control = (word - ones * 0x20) & ~word;
-		if ((quote | slash | control) & tops)
-			break;
-		s += sizeof(word);
-	}
-	while (s < end && *s != '"' && *s != '\\' && (unsigned char)*s >= 0x20)
-		s++;
-	return s;
 }
 
 /* The four hexadecimal digits at s, -1 when they are none. */
@@ -241,7 +214,7 @@ read_escaped(struct reader *r, const char *from, size_t cap,
 	for (;;) {
 		const char *run = r->at;
 
-		r->at = plain_end(run, r->end);
+		r->at = run + text_plain_span(run, (size_t)(r->end - run));
 		buf_add(&r->decoded, run, (size_t)(r->at - run));
 		if (r->at == r->end || *r->at != '\\')
 			break;
@@ -262,7 +235,7 @@ read_string(struct reader *r, size_t cap, const char *too_long,
 	const char *start = r->at++, *from = r->at;
 	struct span s;
 
-	r->at = plain_end(from, r->end);
+	r->at = from + text_plain_span(from, (size_t)(r->end - from));
 	s = (struct span){ from, (size_t)(r->at - from) };
 	if (r->at < r->end && *r->at == '\\' &&
 	    !read_escaped(r, from, cap, too_long, &s))

@@ -10,8 +10,8 @@
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
 /*
- * One JSON object a line, written with one write(2), so that processes may
- * share a file.  Never a token, a body, a value or an address of a person.
+ * One JSON object a line, so many whole lines a write(2), so that processes
+ * may share a file.  Never a token, a body, a value or an address of a person.
  *
  *   log_event(LOG_INFO, "request", LOG_TEXT("request_id", id),
  *       LOG_INT("status", 200), LOG_MS("run_ms", ns));
@@ -39,6 +39,22 @@ struct log_field {
  */
 bool log_open(const char *path, enum log_level least) MUST_CHECK;
 bool log_reopen(void) MUST_CHECK;
+
+/*
+ * From now on lines below "warn" wait to be written together: until they fill
+ * 4 KiB, a line of "warn" or "error" comes, which they precede, or LOG_WAIT_MS
+ * after the first of them.  So a process that is killed, or crashes, may take
+ * with it what it had to tell of its last LOG_WAIT_MS, below "warn".
+ *
+ * For a process with threads and all signals blocked, that forks no more: a
+ * child would have the same lines waiting.  false with errno set: there is no
+ * thread to write them in time, and each line is written at once as before.
+ */
+enum { LOG_WAIT_MS = 100 };
+bool log_gather(void) MUST_CHECK;
+
+/* Before the end of the process: nothing waits any more, and nothing will. */
+void log_finish(void);
 
 /* Writes a line.  Text that is not UTF-8 is escaped bytewise. */
 void log_fields(enum log_level level, const char *event,

@@ -69,6 +69,34 @@ text_is_utf8(const char *s, size_t length)
 	return text_utf8_span(s, length) == length;
 }
 
+/*
+ * Eight bytes at a time: subtracting borrows into the top bit of bytes that are
+ * below, which is what the masks look at.
+ */
+size_t
+text_plain_span(const char *s, size_t length)
+{
+	const uint64_t ones = 0x0101010101010101U, tops = ones << 7;
+	uint64_t word, quote, slash, control;
+	size_t n = 0;
+
+	while (length - n >= sizeof(word)) {
+		memcpy(&word, s + n, sizeof(word));
+		quote = word ^ ones * '"';
+		slash = word ^ ones * '\\';
+		quote = (quote - ones) & ~quote;
+		slash = (slash - ones) & ~slash;
+		control = (word - ones * 0x20) & ~word;
+		if ((quote | slash | control) & tops)
+			break;
+		n += sizeof(word);
+	}
+	while (n < length && s[n] != '"' && s[n] != '\\' &&
+	    (unsigned char)s[n] >= 0x20)
+		n++;
+	return n;
+}
+
 size_t
 text_count(const char *s, size_t length)
 {

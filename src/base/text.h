@@ -16,6 +16,12 @@ bool text_is_utf8(const char *s, size_t length);
 /* Bytes of the longest beginning that is UTF-8: where it breaks, or length. */
 size_t text_utf8_span(const char *s, size_t length);
 
+/*
+ * Bytes of the longest beginning that a JSON string holds as it is: without a
+ * quote, a backslash or a control character.
+ */
+size_t text_plain_span(const char *s, size_t length);
+
 /* Code points of UTF-8 text (which must be valid). */
 size_t text_count(const char *s, size_t length);
 

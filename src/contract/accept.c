@@ -453,6 +453,30 @@ tree_accept(struct accepting *a, struct json_object *tree)
 	    members_accept(a, tree);
 }
 
+static size_t
+values_max(const struct operation *op)
+{
+	return op->verb == VERB_CALL ? op->argument_count :
+	    op->body != NULL ? op->resource->field_count : 0;
+}
+
+/* Without a path, whose parameters a body could contradict. */
+bool
+contract_judge_body(const struct contract *contract, struct scope *sc,
+    const struct operation *op, struct json_object *tree, size_t length)
+{
+	const struct request rq = { .body_length = length };
+	struct intake intake = contract->intakes[op->number];
+	struct plan plan = { .operation = op };
+	struct accepting a = { .sc = sc, .op = op, .rq = &rq,
+		.intake = &intake, .plan = &plan };
+
+	intake.path_count = 0;
+	a.values = arena_alloc(sc->arena, values_max(op) * sizeof(*a.values) +
+	    1);
+	return tree_accept(&a, tree);
+}
+
 static enum problem
 body_accept(struct accepting *a)
 {
@@ -472,13 +496,6 @@ body_accept(struct accepting *a)
 }
 
 /* ---- all ---- */
-
-static size_t
-values_max(const struct operation *op)
-{
-	return op->verb == VERB_CALL ? op->argument_count :
-	    op->body != NULL ? op->resource->field_count : 0;
-}
 
 enum problem
 contract_accept(const struct contract *contract, struct scope *sc,

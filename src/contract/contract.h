@@ -381,7 +381,8 @@ const char *contract_operator(const struct field *field, size_t number);
  * operation takes or tells, in the form in which it does, and each schema that
  * these refer to, is a component with a name of its own; references name
  * components.  FORM_TOLD is without what is writeOnly and takes more members,
- * as such may come; FORM_CREATE, _UPDATE and _BODY take what the server takes.
+ * as such may come, and a row of a table has all of its own; FORM_CREATE,
+ * _UPDATE and _BODY take what the server takes.
  */
 enum schema_form { FORM_WHOLE, FORM_TOLD, FORM_CREATE, FORM_UPDATE, FORM_BODY,
 	FORM_PARTIAL };
@@ -432,6 +433,15 @@ void contract_check(const char *directory, struct arena *arena,
     const struct finding **ret, size_t *ret_count);
 
 /*
+ * Judges a tree, read from a text of that length, as the body of an operation
+ * that takes one.
+ */
+struct json_object;
+bool contract_judge_body(const struct contract *contract, struct scope *sc,
+    const struct operation *op, struct json_object *tree, size_t length)
+    MUST_CHECK;
+
+/*
  * A schema by itself, whether a contract could hold it or not: any schema of
  * JSON Schema 2020-12.  For `lockstep validate`.
  */
@@ -444,12 +454,19 @@ struct validator_options {
 					 * NULL; ends with "/" */
 	bool assert_format;		/* format refuses values, too */
 	bool tell;			/* validator_tell() will be asked */
+	/*
+	 * Or, without all these: the contract, which must live longer, and the
+	 * name of an operation whose body each instance is.
+	 */
+	const struct contract *contract;
+	const char *operation;
 };
 struct validator;
 
 /*
  * Compiles the schema.  NULL when it has faults, or a resource has; they are
- * then in `faults`, one a line, "file:line:column: text".
+ * then in `faults`, one a line, "file:line:column: text".  So is what is wrong
+ * with an operation: there is none of that name, or it takes no body.
  */
 struct validator *validator_new(const struct validator_options *options,
     struct buf *faults) MUST_CHECK;
@@ -469,8 +486,8 @@ struct validated {
 };
 
 /*
- * Judges a text as one JSON document.  The scope gets the issues; its arena
- * the rest.
+ * Judges a text as one JSON document, that of an operation within the bounds of
+ * requests.  The scope gets the issues; its arena the rest.
  */
 void validator_judge(const struct validator *validator, struct scope *sc,
     const char *text, size_t length, struct validated *ret);

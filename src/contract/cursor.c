@@ -26,12 +26,17 @@ drop_buf(void *b)
 const char *
 order_text(struct arena *arena, const struct sort *order, size_t count)
 {
-	const char *text = "";
+	size_t length = 1;
+	char *text, *at;
 
 	for (size_t i = 0; i < count; i++)
-		text = arena_format(arena, "%s%s%s.%s", text,
-		    i > 0 ? "," : "", order[i].field->name,
-		    order[i].descending ? "desc" : "asc");
+		length += strlen(order[i].field->name) + strlen(",.desc");
+	text = at = arena_alloc(arena, length);
+	for (size_t i = 0; i < count; i++) {
+		at = stpcpy(at, i > 0 ? "," : "");
+		at = stpcpy(at, order[i].field->name);
+		at = stpcpy(at, order[i].descending ? ".desc" : ".asc");
+	}
 	return text;
 }
 
@@ -43,7 +48,9 @@ contract_cursor(struct scope *sc, const struct plan *plan,
 
 	buf_init(b, CURSOR_MAX / 4 * 3);
 	arena_defer(sc->arena, drop_buf, b);
-	buf_format(b, "[%d,", CURSOR_VERSION);
+	buf_char(b, '[');
+	buf_int(b, CURSOR_VERSION);
+	buf_char(b, ',');
 	buf_json_string(b, plan->operation->resource->name);
 	buf_char(b, ',');
 	buf_json_string(b, order_text(sc->arena, plan->order,

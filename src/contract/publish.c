@@ -21,6 +21,7 @@ struct entry {
 	struct json_object *value;
 	enum schema_form form;
 	const char *file;	/* of a whole document, or NULL */
+	bool row;		/* of a table: told with all its members */
 	struct component component;
 };
 
@@ -28,6 +29,8 @@ struct publication {
 	struct library *library;
 	struct schema_set *set;
 	struct arena *arena;
+	const struct resource *resources;
+	size_t resource_count;
 	const char *prefix;
 	const char *const *reserved;
 	bool unevaluated;	/* some schema asks what was evaluated */
@@ -74,6 +77,7 @@ publication_new(const struct contract *contract, const char *prefix,
 	p->set = contract->schemas;
 	p->library = &contract->schemas->library;
 	p->arena = arena;
+	p->resources = contract_resources(contract, &p->resource_count);
 	p->prefix = prefix;
 	p->reserved = reserved;
 	p->last = &p->entries;
@@ -280,17 +284,37 @@ stem(struct arena *arena, const char *path)
 	return pascal(arena, from, strcspn(from, "."));
 }
 
-static bool
-is_named(const struct publication *p, const char *name)
+static const struct entry *
+entry_named(const struct publication *p, const char *name)
 {
 	const struct entry *e = p->entries;
 
+	while (e != NULL && strcmp(e->component.name, name) != 0)
+		e = e->next;
+	return e;
+}
+
+static bool
+is_named(const struct publication *p, const char *name)
+{
 	for (size_t i = 0; p->reserved[i] != NULL; i++)
 		if (strcmp(p->reserved[i], name) == 0)
 			return true;
-	while (e != NULL && strcmp(e->component.name, name) != 0)
-		e = e->next;
-	return e != NULL;
+	return entry_named(p, name) != NULL;
+}
+
+/* Its name beside a row, whose is the plain one. */
+static const char *
+name_beside(struct publication *p, const struct entry *e, const char *name)
+{
+	static const char *const suffix[FORM_PARTIAL + 1] = {
+		[FORM_WHOLE] = "Whole", [FORM_TOLD] = "Told",
+		[FORM_BODY] = "Body" };
+	const struct entry *other = entry_named(p, name);
+
+	if (other == NULL || !other->row || suffix[e->form] == NULL)
+		return name;
+	return arena_format(p->arena, "%s%s", name, suffix[e->form]);
 }
 
 static const char *
@@ -308,7 +332,10 @@ name_of(struct publication *p, const struct entry *e, const char *hint)
 		base = stem(p->arena, hint);
 	if (*base == '\0')
 		base = "Schema";
-	name = base = arena_format(p->arena, "%s%s", base, suffix[e->form]);
+	/* Where names are identifiers a digit cannot be the first. */
+	name = base = arena_format(p->arena, "%s%s%s", isdigit(
+	    (unsigned char)*base) ? "_" : "", base, suffix[e->form]);
+	name = base = name_beside(p, e, base);
 	for (unsigned n = 2; is_named(p, name); n++)
 		name = arena_format(p->arena, "%s%u", base, n);
 	return name;
@@ -342,6 +369,27 @@ write_required(struct writing *w, struct json_object *schema,
 			write_name(w, "required");
 		buf_char(w->out, written == 1 ? '[' : ',');
 		json_write(w->out, name);
+	}
+	if (written > 0)
+		buf_char(w->out, ']');
+}
+
+/* A row is told whole, unless `select` says what of it. */
+static void
+write_required_row(struct writing *w, struct json_object *schema)
+{
+	struct json_object *map;
+	size_t written = 0;
+
+	if (!json_object_object_get_ex(schema, "properties", &map))
+		return;
+	json_object_object_foreach(map, name, member) {
+		if (!is_taken(w->publication, w->in, member, FORM_TOLD))
+			continue;
+		if (written++ == 0)
+			write_name(w, "required");
+		buf_char(w->out, written == 1 ? '[' : ',');
+		buf_json_string(w->out, name);
 	}
 	if (written > 0)
 		buf_char(w->out, ']');
@@ -585,8 +633,11 @@ write_schema(struct publication *p, const struct schema_resource *in,
 		return;
 	}
 	json_object_object_foreach(value, name, member)
-		if (top == NULL || strcmp(name, "examples") != 0)
+		if (top == NULL || (strcmp(name, "examples") != 0 &&
+			!(top->row && strcmp(name, "required") == 0)))
 			write_keyword(&w, value, name, member, form);
+	if (top != NULL && top->row)
+		write_required_row(&w, value);
 	if (is_closed(form)) {
 		write_name(&w, "additionalProperties");
 		buf_string(out, "false");
@@ -605,8 +656,8 @@ write_schema(struct publication *p, const struct schema_resource *in,
 static const struct entry *
 entry_of(struct publication *p, const struct entry *wanted, const char *hint)
 {
-	enum schema_form form = form_plain(p, wanted->resource, wanted->value,
-	    wanted->form);
+	enum schema_form form = wanted->row ? wanted->form : form_plain(p,
+	    wanted->resource, wanted->value, wanted->form);
 	struct entry *e;
 	struct buf text;
 
@@ -626,12 +677,23 @@ entry_of(struct publication *p, const struct entry *wanted, const char *hint)
 	return e;
 }
 
+static bool
+is_row(const struct publication *p, const char *file, enum schema_form form)
+{
+	for (size_t i = 0; form == FORM_TOLD && i < p->resource_count; i++)
+		if (p->resources[i].table.name != NULL &&
+		    strcmp(p->resources[i].schema_file, file) == 0)
+			return true;
+	return false;
+}
+
 const struct component *
 publication_file(struct publication *publication, const char *file,
     enum schema_form form)
 {
 	const struct document *document;
-	struct entry wanted = { .form = form, .file = file };
+	struct entry wanted = { .form = form, .file = file,
+		.row = is_row(publication, file, form) };
 	struct buf faults;
 
 	buf_init(&faults, 4096);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A schema by itself.  Files are named by their whole path below the root
- * directory, so that a schema may refer to any file that its author can read;
- * what is told of them begins where the user stands.
+ * A schema by itself, or an operation's body.  Files are named by their whole
+ * path below the root directory, so that a schema may refer to any file that
+ * its author can read; what is told of them begins where the user stands.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -27,6 +27,8 @@ struct validator {
 	struct schema_set *set;
 	const struct schema *schema;
 	const struct outline *outline;	/* when it is to tell, or NULL */
+	const struct contract *contract;
+	const struct operation *operation;	/* whose body it judges */
 };
 
 /* While a validator is made. */
@@ -179,13 +181,41 @@ compile(struct making *m)
 		    m->validator->schema, &m->faults);
 }
 
+/* The operation of that name, if it takes a body. */
+static struct validator *
+body_validator_new(const struct validator_options *options, struct buf *faults)
+{
+	struct arena *arena;
+	struct validator *validator;
+	const struct operation *op;
+	size_t count, i = 0;
+
+	op = contract_operations(options->contract, &count);
+	while (i < count && strcmp(op[i].name, options->operation) != 0)
+		i++;
+	if (i == count || op[i].body == NULL) {
+		buf_format(faults, i == count ? "there is no operation %s\n" :
+		    "%s takes no body\n", options->operation);
+		return NULL;
+	}
+	arena = arena_new();
+	validator = arena_alloc(arena, sizeof(*validator));
+	validator->arena = arena;
+	validator->contract = options->contract;
+	validator->operation = &op[i];
+	return validator;
+}
+
 struct validator *
 validator_new(const struct validator_options *options, struct buf *faults)
 {
-	struct arena *arena = arena_new();
-	struct making m = { arena_alloc(arena, sizeof(struct validator)),
-		options, { 0 } };
+	struct arena *arena;
+	struct making m = { NULL, options, { 0 } };
 
+	if (options->operation != NULL)
+		return body_validator_new(options, faults);
+	arena = arena_new();
+	m.validator = arena_alloc(arena, sizeof(*m.validator));
 	buf_init(&m.faults, FAULTS_MAX);
 	m.validator->arena = arena;
 	m.validator->set = schema_set_new("/",
@@ -205,7 +235,8 @@ validator_free(struct validator *validator)
 {
 	if (validator == NULL)
 		return;
-	schema_set_free(validator->set);
+	if (validator->set != NULL)
+		schema_set_free(validator->set);
 	arena_free(validator->arena);
 }
 
@@ -213,14 +244,16 @@ void
 validator_judge(const struct validator *validator, struct scope *sc,
     const char *text, size_t length, struct validated *ret)
 {
+	const struct operation *op = validator->operation;
 	unsigned steps = VALIDATOR_STEPS_MAX;
 	struct json_places *places;
 	struct json_object *root;
 	struct json_fault unread;
 
 	*ret = (struct validated){ 0 };
-	if (!json_read_placed(sc->arena, text, length, &json_caps_standard,
-		&root, &places, &unread)) {
+	if (!json_read_placed(sc->arena, text, length, op != NULL ?
+		&json_caps_wire : &json_caps_standard, &root, &places,
+		&unread)) {
 		ret->reason = unread.reason;
 		ret->line = unread.line;
 		ret->column = unread.column;
@@ -229,8 +262,9 @@ validator_judge(const struct validator *validator, struct scope *sc,
 	arena_defer(sc->arena, json_drop, root);
 	ret->is_json = true;
 	ret->document = root;
-	ret->valid = schema_judge_within(validator->schema, sc, NULL, root,
-	    &steps);
+	ret->valid = op != NULL ?
+	    contract_judge_body(validator->contract, sc, op, root, length) :
+	    schema_judge_within(validator->schema, sc, NULL, root, &steps);
 	for (unsigned i = 0; i < sc->issue_count; i++)
 		json_place_of_path(places, root, sc->issues[i].path,
 		    &ret->places[i].line, &ret->places[i].column);

@@ -110,6 +110,7 @@ struct reply {
 	const char *content_type;	/* NULL = application/json */
 	struct buf head;
 	struct buf body;
+	size_t line, value;	/* where the last header and its value begin */
 	bool bodiless;	/* HEAD, 204, 304: the body is counted, never sent */
 	bool close;	/* do not keep the connection afterwards */
 };
@@ -122,11 +123,17 @@ void reply_release(struct reply *rp);
 void reply_clear(struct reply *rp);
 
 /*
- * Adds a header field.  A value with a control byte is left out whole: a
- * header can never be split.
+ * Adds a header field.  One whose value has a control byte is left out whole,
+ * so that a header can never be split; so is one that is empty or over 14 KiB.
  */
-void reply_header(struct reply *rp, const char *name, const char *format, ...)
-    PRINTF_LIKE(3, 4);
+void reply_header(struct reply *rp, const char *name, const char *value);
+
+/*
+ * The same with a value in pieces: what is added to the buffer between these
+ * two is the value, and is judged at the end.
+ */
+struct buf *reply_value(struct reply *rp, const char *name);
+void reply_value_end(struct reply *rp);
 
 /*
  * The front: a listening unix socket, an epoll set and threads.  Connections

@@ -10,8 +10,6 @@
  * replaced before, and a connection that did not take all of it is dropped.
  */
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -22,7 +20,7 @@
 
 enum {
 	HEAD_MAX = 64 * 1024,	/* bytes of all header lines of a reply */
-	VALUE_MAX = 16 * 1024,	/* bytes of one value */
+	VALUE_MAX = 14 * 1024,	/* of one value: nginx takes a head of 32 KiB */
 
 	/* FastCGI specification, sections 3.3 and 8. */
 	RECORD_HEADER = 8,
@@ -96,19 +94,36 @@ reply_clear(struct reply *rp)
 	buf_clear(&rp->body);
 }
 
-void
-reply_header(struct reply *rp, const char *name, const char *format, ...)
+struct buf *
+reply_value(struct reply *rp, const char *name)
 {
-	char value[VALUE_MAX];
-	va_list ap;
-	int n;
+	rp->line = rp->head.length;
+	buf_string(&rp->head, name);
+	buf_add(&rp->head, ": ", 2);
+	rp->value = rp->head.length;
+	return &rp->head;
+}
 
-	va_start(ap, format);
-	n = vsnprintf(value, sizeof(value), format, ap);
-	va_end(ap);
-	if (n < 0 || (size_t)n >= sizeof(value) || !field_is_clean(value))
+void
+reply_value_end(struct reply *rp)
+{
+	struct buf *head = &rp->head;
+	size_t length = head->length - rp->value;
+
+	if (head->failed)
 		return;
-	buf_format(&rp->head, "%s: %s\r\n", name, value);
+	if (length > 0 && length < VALUE_MAX &&
+	    field_is_clean(head->at + rp->value))
+		buf_add(head, "\r\n", 2);
+	else
+		buf_rewind(head, rp->line);
+}
+
+void
+reply_header(struct reply *rp, const char *name, const char *value)
+{
+	buf_string(reply_value(rp, name), value);
+	reply_value_end(rp);
 }
 
 bool
@@ -153,12 +168,18 @@ static void
 write_head(const struct reply *rp, struct buf *head)
 {
 	buf_clear(head);
-	buf_format(head, "Status: %d %s\r\n", rp->status,
-	    phrase_of(rp->status));
-	if (!is_contentless(rp->status))
-		buf_format(head, "Content-Type: %s\r\nContent-Length: %zu\r\n",
-		    rp->content_type != NULL ? rp->content_type :
-		    "application/json", rp->body.length);
+	buf_string(head, "Status: ");
+	buf_int(head, rp->status);
+	buf_char(head, ' ');
+	buf_string(head, phrase_of(rp->status));
+	if (!is_contentless(rp->status)) {
+		buf_string(head, "\r\nContent-Type: ");
+		buf_string(head, rp->content_type != NULL ? rp->content_type :
+		    "application/json");
+		buf_string(head, "\r\nContent-Length: ");
+		buf_int(head, (int64_t)rp->body.length);
+	}
+	buf_string(head, "\r\n");
 	buf_add(head, rp->head.at, rp->head.length);
 	buf_string(head, "\r\n");
 }

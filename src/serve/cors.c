@@ -52,9 +52,10 @@ static void
 tell_preflight(const struct cors *cors, const struct scope *sc,
     struct reply *rp)
 {
-	reply_header(rp, "Access-Control-Allow-Methods", "%s", sc->allow);
-	reply_header(rp, "Access-Control-Allow-Headers", "%s", headers_sent);
-	reply_header(rp, "Access-Control-Max-Age", "%u", cors->max_age_s);
+	reply_header(rp, "Access-Control-Allow-Methods", sc->allow);
+	reply_header(rp, "Access-Control-Allow-Headers", headers_sent);
+	buf_int(reply_value(rp, "Access-Control-Max-Age"), cors->max_age_s);
+	reply_value_end(rp);
 }
 
 void
@@ -66,13 +67,13 @@ cors_tell(const struct visit *visit, const struct scope *sc,
 
 	if (origin == NULL)
 		return;
-	reply_header(rp, "Access-Control-Allow-Origin", "%s", origin);
+	reply_header(rp, "Access-Control-Allow-Origin", origin);
 	if (cors->credentials)
 		reply_header(rp, "Access-Control-Allow-Credentials", "true");
 	if (rp->status == 204 && rq->method == METHOD_OPTIONS &&
 	    rq->ask_method != NULL)
 		tell_preflight(cors, sc, rp);
 	else
-		reply_header(rp, "Access-Control-Expose-Headers", "%s",
+		reply_header(rp, "Access-Control-Expose-Headers",
 		    headers_read);
 }

@@ -6,7 +6,6 @@
  */
 #include "serve/internal.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum { RETRY_AFTER_S = 1 };	/* where nobody knows better */
@@ -15,9 +14,8 @@ enum { RETRY_AFTER_S = 1 };	/* where nobody knows better */
 static void
 tell_always(const struct scope *sc, const char *cache, struct reply *rp)
 {
-	reply_header(rp, "X-Request-Id", "%s", sc->request_id);
-	reply_header(rp, "Cache-Control", "%s",
-	    cache != NULL ? cache : "no-store");
+	reply_header(rp, "X-Request-Id", sc->request_id);
+	reply_header(rp, "Cache-Control", cache != NULL ? cache : "no-store");
 }
 
 static void
@@ -47,18 +45,16 @@ static void
 tell_location(const struct visit *visit, struct reply *rp)
 {
 	const struct resource *r = visit->match.operation->resource;
-	struct buf b;
+	struct buf *b;
 
 	if (visit->outcome.key == NULL)
 		return;
-	buf_init(&b, HTTP_TARGET_MAX);
-	buf_string(&b, contract_about(visit->options->contract)->base);
-	buf_string(&b, r->path);
-	buf_char(&b, '/');
-	write_segment(&b, visit->outcome.key);
-	if (!b.failed)
-		reply_header(rp, "Location", "%s", b.at);
-	buf_release(&b);
+	b = reply_value(rp, "Location");
+	buf_string(b, contract_about(visit->options->contract)->base);
+	buf_string(b, r->path);
+	buf_char(b, '/');
+	write_segment(b, visit->outcome.key);
+	reply_value_end(rp);
 }
 
 /* The first tag of a list of them; returns what follows it. */
@@ -98,16 +94,37 @@ is_known(const char *field, const char *tag)
 	return false;
 }
 
+/* One of the words of a list in a header. */
+struct word {
+	bool said;
+	const char *text;
+};
+
+/* A header of those words that are said; without one there is none. */
+static void
+tell_words(struct reply *rp, const char *name, const struct word *word,
+    size_t count)
+{
+	struct buf *b = reply_value(rp, name);
+	const char *before = "";
+
+	for (size_t i = 0; i < count; i++) {
+		if (!word[i].said)
+			continue;
+		buf_string(b, before);
+		buf_string(b, word[i].text);
+		before = ", ";
+	}
+	reply_value_end(rp);
+}
+
 /* Prefer: what of it was heard (RFC 7240 section 3). */
 static void
 tell_preferences(const struct plan *plan, const struct preferences *asked,
     struct reply *rp)
 {
 	bool write = plan->operation->method != METHOD_GET;
-	const struct {
-		bool heard;
-		const char *what;
-	} rows[] = {
+	const struct word heard[] = {
 		{ plan->minimal, "return=minimal" },
 		{ write && !plan->minimal && plan->operation->verb !=
 		    VERB_DELETE && asked->returns == RETURN_REPRESENTATION,
@@ -119,16 +136,8 @@ tell_preferences(const struct plan *plan, const struct preferences *asked,
 		{ plan->rollback, "tx=rollback" },
 		{ asked->strict, "handling=strict" },
 	};
-	char text[160] = "";
-	size_t length = 0;
 
-	for (size_t i = 0; i < countof(rows); i++)
-		if (rows[i].heard)
-			length += (size_t)snprintf(text + length,
-			    sizeof(text) - length, "%s%s",
-			    length > 0 ? ", " : "", rows[i].what);
-	if (length > 0)
-		reply_header(rp, "Preference-Applied", "%s", text);
+	tell_words(rp, "Preference-Applied", heard, countof(heard));
 }
 
 static void
@@ -151,6 +160,17 @@ write_success(const struct visit *visit, const struct scope *sc,
 	buf_string(b, "}}");
 }
 
+static void
+tell_tag(const char *tag, struct reply *rp)
+{
+	struct buf *b = reply_value(rp, "ETag");
+
+	buf_char(b, '"');
+	buf_string(b, tag);
+	buf_char(b, '"');
+	reply_value_end(rp);
+}
+
 /* The header fields of an outcome, whatever the body is. */
 static void
 tell_outcome(const struct visit *visit, struct scope *sc,
@@ -162,7 +182,7 @@ tell_outcome(const struct visit *visit, struct scope *sc,
 
 	tell_always(sc, op->cache, rp);
 	if (out->tag != NULL)
-		reply_header(rp, "ETag", "\"%s\"", out->tag);
+		tell_tag(out->tag, rp);
 	if (out->replayed)
 		reply_header(rp, "Idempotency-Replayed", "true");
 	tell_preferences(plan, &rq->prefer, rp);
@@ -208,7 +228,7 @@ envelope_options(const struct visit *visit, struct scope *sc,
 		return p;
 	rp->status = 204;
 	tell_always(sc, NULL, rp);
-	reply_header(rp, "Allow", "%s", sc->allow);
+	reply_header(rp, "Allow", sc->allow);
 	return PROBLEM_NONE;
 }
 
@@ -307,11 +327,13 @@ envelope_problem(enum problem p, struct scope *sc, const struct request *rq,
 	tell_always(sc, NULL, rp);
 	tell_challenge(p, rp);
 	if (p == PROBLEM_METHOD_NOT_ALLOWED && sc->allow != NULL)
-		reply_header(rp, "Allow", "%s", sc->allow);
+		reply_header(rp, "Allow", sc->allow);
 	if (told.status == 503 || told.status == 429 ||
-	    p == PROBLEM_REQUEST_IN_PROGRESS)
-		reply_header(rp, "Retry-After", "%u",
-		    sc->retry_after_s > 0 ? sc->retry_after_s : RETRY_AFTER_S);
+	    p == PROBLEM_REQUEST_IN_PROGRESS) {
+		buf_int(reply_value(rp, "Retry-After"), sc->retry_after_s > 0 ?
+		    sc->retry_after_s : RETRY_AFTER_S);
+		reply_value_end(rp);
+	}
 	if (contract_takes_problem(rq->accept)) {
 		rp->content_type = "application/problem+json";
 		write_rfc9457(&rp->body, &told, sc);
@@ -331,10 +353,7 @@ tell_vary(const struct visit *visit, const struct request *rq,
 	const struct operation *op = visit->match.operation;
 	bool list = op != NULL && op->verb == VERB_LIST;
 	bool asks = rq->method == METHOD_OPTIONS;
-	const struct {
-		bool so;
-		const char *field;
-	} rows[] = {
+	const struct word fields[] = {
 		{ list, "Accept" },
 		{ op != NULL && op->cache != NULL, "Authorization" },
 		{ list && op->total, "Prefer" },
@@ -342,16 +361,8 @@ tell_vary(const struct visit *visit, const struct request *rq,
 		{ asks && cors_concerns(visit),
 		    "Access-Control-Request-Method" },
 	};
-	char text[160] = "";
-	size_t length = 0;
 
-	for (size_t i = 0; i < countof(rows); i++)
-		if (rows[i].so)
-			length += (size_t)snprintf(text + length,
-			    sizeof(text) - length, "%s%s",
-			    length > 0 ? ", " : "", rows[i].field);
-	if (length > 0)
-		reply_header(rp, "Vary", "%s", text);
+	tell_words(rp, "Vary", fields, countof(fields));
 }
 
 void

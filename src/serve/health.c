@@ -15,7 +15,7 @@ answer_health(struct scope *sc, struct store *store, const struct request *rq,
 {
 	(void)store;
 	(void)rq;
-	reply_header(rp, "X-Request-Id", "%s", sc->request_id);
+	reply_header(rp, "X-Request-Id", sc->request_id);
 	buf_string(&rp->body, "{\"ok\":true,\"data\":{\"status\":\"up\"}}");
 }
 
@@ -30,7 +30,7 @@ answer_ready(struct scope *sc, struct store *store, const struct request *rq,
 		envelope_problem(PROBLEM_UNAVAILABLE, sc, rq, rp);
 		return;
 	}
-	reply_header(rp, "X-Request-Id", "%s", sc->request_id);
+	reply_header(rp, "X-Request-Id", sc->request_id);
 	buf_string(&rp->body, "{\"ok\":true,\"data\":{\"status\":\"ready\"}}");
 }
 

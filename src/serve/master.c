@@ -131,6 +131,9 @@ worker_main(struct master *m, const struct worker *w, pid_t parent)
 	if (getppid() != parent)
 		_exit(0);
 	metric_process();
+	if (!log_gather())
+		log_event(LOG_WARN, "log_gather",
+		    LOG_TEXT("cause", strerror(errno)));
 	store->breaker = breaker_new(store->reconnect_max_ms);
 	if (w == m->worker)
 		sweep_start(m->options);
@@ -143,6 +146,7 @@ worker_main(struct master *m, const struct worker *w, pid_t parent)
 	else
 		log_event(LOG_ERROR, "worker_failed",
 		    LOG_TEXT("cause", strerror(errno)));
+	log_finish();
 	_exit(status);
 }
 

@@ -5,13 +5,9 @@
  */
 #include "serve/internal.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
-
-enum { LINK_MAX = 14 * 1024 };	/* nginx takes a head of 32 KiB */
 
 /*
  * An estimate, or a count of another moment, may be less than the rows that
@@ -35,8 +31,10 @@ page_write(const struct visit *visit, struct buf *b)
 		buf_json_string(b, out->next);
 	else
 		buf_string(b, "null");
-	if (out->total_known)
-		buf_format(b, ",\"total\":%" PRIu64, total_of(out));
+	if (out->total_known) {
+		buf_string(b, ",\"total\":");
+		buf_int(b, (int64_t)total_of(out));
+	}
 	if (out->total_known && out->total_estimated)
 		buf_string(b, ",\"total_estimated\":true");
 	buf_char(b, '}');
@@ -98,13 +96,12 @@ static void
 tell_link(struct scope *sc, const struct request *rq, const char *next,
     struct reply *rp)
 {
-	struct buf b;
+	struct buf *b = reply_value(rp, "Link");
 
-	buf_init(&b, LINK_MAX);
-	write_next(sc, rq, next, &b);
-	if (!b.failed)
-		reply_header(rp, "Link", "<%s>; rel=\"next\"", b.at);
-	buf_release(&b);
+	buf_char(b, '<');
+	write_next(sc, rq, next, b);
+	buf_string(b, ">; rel=\"next\"");
+	reply_value_end(rp);
 }
 
 /*
@@ -116,17 +113,23 @@ tell_range(const struct visit *visit, struct reply *rp)
 {
 	const struct outcome *out = &visit->outcome;
 	bool first = input_plan(visit->input)->after == NULL;
-	char total[24] = "*";
+	struct buf *b;
 
+	if (!first && !out->total_known)
+		return;
+	b = reply_value(rp, "Content-Range");
+	if (first && out->rows > 0) {
+		buf_string(b, "0-");
+		buf_int(b, (int64_t)out->rows - 1);
+	} else {
+		buf_char(b, '*');
+	}
+	buf_char(b, '/');
 	if (out->total_known)
-		snprintf(total, sizeof(total), "%" PRIu64, total_of(out));
-	if (first && out->rows > 0)
-		reply_header(rp, "Content-Range", "0-%" PRIu64 "/%s",
-		    out->rows - 1, total);
-	else if (out->total_known)
-		reply_header(rp, "Content-Range", "*/%s", total);
-	else if (first)
-		reply_header(rp, "Content-Range", "*/0");
+		buf_int(b, (int64_t)total_of(out));
+	else
+		buf_char(b, out->rows > 0 ? '*' : '0');
+	reply_value_end(rp);
 }
 
 void

@@ -7,12 +7,12 @@
  */
 #include "serve/internal.h"
 
-#include <stdio.h>
-#include <string.h>
-
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metric.h"
+
+enum { LABELS_MAX = 512 };	/* metric.c leaves out what it cannot hold */
 
 static const char *const stage_name[STAGE_COUNT] = {
 	[STAGE_ROUTE] = "route",
@@ -67,27 +67,40 @@ tell_quota(const struct visit *visit, struct reply *rp)
 
 	if (q->rate == NULL)
 		return;
-	reply_header(rp, "RateLimit-Policy", "\"%s\";q=%u;w=%u",
+	buf_format(reply_value(rp, "RateLimit-Policy"), "\"%s\";q=%u;w=%u",
 	    q->rate->name, q->rate->count, q->rate->period_s);
-	reply_header(rp, "RateLimit", "\"%s\";r=%u;t=%u", q->rate->name,
-	    q->remaining, q->reset_s);
+	reply_value_end(rp);
+	buf_format(reply_value(rp, "RateLimit"), "\"%s\";r=%u;t=%u",
+	    q->rate->name, q->remaining, q->reset_s);
+	reply_value_end(rp);
+}
+
+/* The last digit of n. */
+static char
+digit(uint64_t n)
+{
+	return (char)('0' + n % 10);
 }
 
 /* Server-Timing (W3C): the stages in milliseconds, without floating point. */
 static void
 tell_timing(const struct visit *visit, struct reply *rp)
 {
-	char text[STAGE_COUNT * 32];
-	size_t at = 0;
+	struct buf *b = reply_value(rp, "Server-Timing");
 
 	for (size_t i = 0; i < STAGE_COUNT; i++) {
-		unsigned us = (unsigned)(visit->stage_ns[i] / 1000);
+		uint64_t us = visit->stage_ns[i] / 1000;
+		char part[4] = { '.', digit(us / 100), digit(us / 10),
+			digit(us) };
 
-		at += (size_t)snprintf(text + at, sizeof(text) - at,
-		    "%s%s;dur=%u.%03u", i > 0 ? ", " : "", stage_name[i],
-		    us / 1000, us % 1000);
+		if (i > 0)
+			buf_add(b, ", ", 2);
+		buf_string(b, stage_name[i]);
+		buf_string(b, ";dur=");
+		buf_int(b, (int64_t)(us / 1000));
+		buf_add(b, part, sizeof(part));
 	}
-	reply_header(rp, "Server-Timing", "%s", text);
+	reply_value_end(rp);
 }
 
 static const char *
@@ -105,20 +118,25 @@ count(const struct visit *visit, const struct request *rq, enum problem p,
     const struct scope *sc, int status, uint64_t ns)
 {
 	const struct operation *op = visit->match.operation;
-	char labels[160];
+	struct buf labels;
 
-	snprintf(labels, sizeof(labels),
-	    "method=\"%s\",route=\"%s\",status=\"%d\"",
-	    method_name(rq->method), op != NULL ? op->pattern : "none", status);
-	metric_add("lockstep_requests_total", labels, 1);
-	snprintf(labels, sizeof(labels), "method=\"%s\",route=\"%s\"",
-	    method_name(rq->method), op != NULL ? op->pattern : "none");
-	metric_observe("lockstep_request_seconds", labels, ns);
+	buf_init(&labels, LABELS_MAX);
+	buf_string(&labels, "method=\"");
+	buf_string(&labels, method_name(rq->method));
+	buf_string(&labels, "\",route=\"");
+	buf_string(&labels, op != NULL ? op->pattern : "none");
+	buf_char(&labels, '"');
+	metric_observe("lockstep_request_seconds", labels.at, ns);
+	buf_string(&labels, ",status=\"");
+	buf_int(&labels, status);
+	buf_char(&labels, '"');
+	metric_add("lockstep_requests_total", labels.at, 1);
 	if (p != PROBLEM_NONE) {
-		snprintf(labels, sizeof(labels), "code=\"%s\"",
-		    code_of(p, sc));
-		metric_add("lockstep_problems_total", labels, 1);
+		buf_clear(&labels);
+		buf_format(&labels, "code=\"%s\"", code_of(p, sc));
+		metric_add("lockstep_problems_total", labels.at, 1);
 	}
+	buf_release(&labels);
 }
 
 /*

@@ -36,7 +36,7 @@ struct statement {
 	size_t length;		/* of text */
 	uint64_t hash;
 	uint64_t used;		/* tick of the last use */
-	uint64_t serial;	/* its name is "s" and this number */
+	char name[STATEMENT_NAME_MAX];	/* on the server */
 };
 
 /*
@@ -68,9 +68,6 @@ struct statement *statements_add(struct statements *t, const char *role,
 bool statements_full(const struct statements *t);
 struct statement *statements_oldest(struct statements *t);
 void statements_remove(struct statements *t, struct statement *s);
-
-/* The name of a statement on the server. */
-void statement_name(const struct statement *s, char at[STATEMENT_NAME_MAX]);
 
 /* See pool.c. */
 struct store {

@@ -129,7 +129,7 @@ write_value(struct buf *b, const struct sheet *sh, int row,
 	const char *text = PQgetvalue(sh->result, row, c->number);
 	size_t length = (size_t)PQgetlength(sh->result, row, c->number);
 
-	if (PQgetisnull(sh->result, row, c->number))
+	if (length == 0 && PQgetisnull(sh->result, row, c->number))
 		buf_add(b, "null", 4);
 	else if (c->embed != NULL)
 		write_embed(b, c->embed, (struct span){ text, length });

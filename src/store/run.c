@@ -141,7 +141,7 @@ send_forget(struct store *st, struct exchange *ex, struct job *job)
 {
 	struct statements *all = &st->statements;
 	size_t missing = find_statements(st, job), room = 0;
-	char name[STATEMENT_NAME_MAX], sql[STATEMENT_NAME_MAX + 16];
+	char sql[STATEMENT_NAME_MAX + 16];
 	struct statement *oldest;
 
 	if (st->forget) {
@@ -151,9 +151,8 @@ send_forget(struct store *st, struct exchange *ex, struct job *job)
 	for (; room < FORGET_MAX && all->count > 0 &&
 	    all->count + missing > all->most; room++) {
 		oldest = statements_oldest(all);
-		statement_name(oldest, name);
+		snprintf(sql, sizeof(sql), "deallocate %s", oldest->name);
 		statements_remove(all, oldest);
-		snprintf(sql, sizeof(sql), "deallocate %s", name);
 		if (!send_text(st, ex, STEP_FORGET, sql))
 			return false;
 	}
@@ -186,7 +185,7 @@ send_part(struct store *st, struct exchange *ex, const struct job *job,
 {
 	const struct query *q = &part->query;
 	bool known = part->statement != NULL;
-	char name[STATEMENT_NAME_MAX];
+	const char *name;
 
 	if (!part->wanted)
 		return true;
@@ -197,7 +196,7 @@ send_part(struct store *st, struct exchange *ex, const struct job *job,
 	if (!known)
 		part->statement = statements_add(&st->statements, job->role,
 		    q->sql->at, q->sql->length);
-	statement_name(part->statement, name);
+	name = part->statement->name;
 	if (!known && !exchange_note(ex, part->prepare, PQsendPrepare(
 	    st->connection, name, q->sql->at, 0, NULL)))
 		return false;

@@ -181,10 +181,12 @@ put_order(struct query *q, const struct plan *plan)
 {
 	size_t i;
 
-	for (i = 0; i < plan->order_count; i++)
-		buf_format(q->sql, "%s%s%s", i == 0 ? " order by " : ", ",
-		    plan->order[i].field->name_sql,
-		    plan->order[i].descending ? " desc" : "");
+	for (i = 0; i < plan->order_count; i++) {
+		buf_string(q->sql, i == 0 ? " order by " : ", ");
+		buf_string(q->sql, plan->order[i].field->name_sql);
+		if (plan->order[i].descending)
+			buf_string(q->sql, " desc");
+	}
 }
 
 /*
@@ -347,7 +349,8 @@ static void
 put_limit(struct query *q, const struct plan *plan, size_t limit)
 {
 	put_order(q, plan);
-	buf_format(q->sql, " limit $%zu", limit);
+	buf_string(q->sql, " limit $");
+	buf_int(q->sql, (int64_t)limit);
 }
 
 /* The columns of a range: what is told, and what related rows hang on. */

@@ -124,7 +124,7 @@ statements_add(struct statements *t, const char *role, const char *sql,
 	s->length = head + length;
 	s->hash = hash;
 	s->used = ++t->tick;
-	s->serial = ++t->serial;
+	snprintf(s->name, sizeof(s->name), "s%" PRIu64, ++t->serial);
 	t->count++;
 	return s;
 }
@@ -170,10 +170,4 @@ statements_remove(struct statements *t, struct statement *s)
 		t->slot[i].text = NULL;
 		hole = i;
 	}
-}
-
-void
-statement_name(const struct statement *s, char at[STATEMENT_NAME_MAX])
-{
-	snprintf(at, STATEMENT_NAME_MAX, "s%" PRIu64, s->serial);
 }

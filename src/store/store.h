@@ -132,4 +132,103 @@ enum migrate_verb { MIGRATE_UP, MIGRATE_STATUS, MIGRATE_VERIFY };
 int store_migrate(const struct migrate_options *options,
     enum migrate_verb verb, FILE *out, FILE *err) MUST_CHECK;
 
+/*
+ * The catalog: what a database says of the tables and functions in the schemas
+ * that a contract names, as far as it bears on who may do what.  For documents
+ * and checks.  Where something is said by role, it is in the order of `roles`,
+ * and holds memberships, PUBLIC and the right to use the schema already.
+ */
+enum catalog_verb {
+	CATALOG_SELECT, CATALOG_INSERT, CATALOG_UPDATE, CATALOG_DELETE,
+	CATALOG_VERB_COUNT
+};
+
+/* What a role may do with a table or column, as bits. */
+enum catalog_right {
+	CATALOG_MAY_SELECT = 1 << CATALOG_SELECT,
+	CATALOG_MAY_INSERT = 1 << CATALOG_INSERT,
+	CATALOG_MAY_UPDATE = 1 << CATALOG_UPDATE,
+	CATALOG_MAY_DELETE = 1 << CATALOG_DELETE,
+	CATALOG_OWNS = 1 << CATALOG_VERB_COUNT	/* of tables only */
+};
+
+struct catalog_role {
+	const char *name;
+	bool there;			/* the database has it */
+	bool bypasses;			/* superuser or BYPASSRLS */
+};
+
+struct catalog_policy {
+	const char *name;
+	bool restrictive;
+	unsigned verbs;			/* bits of catalog_right */
+	const char *const *roles;	/* as written; "public" */
+	size_t role_count;
+	const bool *applies;		/* by role */
+	const char *using_sql, *check_sql;	/* NULL = none */
+};
+
+struct catalog_column {
+	const char *name, *type;
+	bool required;			/* not null, and nothing fills it */
+	const unsigned *rights;		/* by role; no DELETE */
+};
+
+struct catalog_table {
+	const char *schema, *name, *owner;
+	char kind;			/* relkind: r, p, v, m, f */
+	bool enabled, forced;		/* row security */
+	bool invoker;			/* a view that asks as its caller */
+	const unsigned *rights;		/* by role, to all columns */
+	const struct catalog_column *columns;
+	size_t column_count;
+	const struct catalog_policy *policies;	/* by name */
+	size_t policy_count;
+};
+
+struct catalog_function {
+	const char *schema, *name, *arguments, *owner;
+	bool definer;			/* runs as its owner */
+	bool owner_bypasses;		/* superuser or BYPASSRLS */
+	const bool *execute;		/* by role */
+};
+
+struct catalog {
+	const char *database;		/* its name */
+	/* The contract's; then owners of functions that it calls and that run
+	 * as them. */
+	const struct catalog_role *roles;
+	size_t role_count;
+	const struct catalog_table *tables;	/* by schema and name */
+	size_t table_count;
+	const struct catalog_function *functions;	/* likewise */
+	size_t function_count;
+};
+
+/*
+ * Reads it, as whichever role the connection string names, in one read-only
+ * transaction.  NULL: one line in `fault` says why.  All of it is in the arena.
+ */
+const struct catalog *catalog_read(const char *database,
+    const struct contract *contract, struct arena *arena, struct buf *fault)
+    MUST_CHECK;
+
+/* The table or (first) function that a contract names; NULL = there is none. */
+const struct catalog_table *catalog_table(const struct catalog *catalog,
+    const struct relation *relation);
+const struct catalog_function *catalog_function(const struct catalog *catalog,
+    const struct relation *relation);
+
+/*
+ * A connection string as documents may show it: keywords and values without
+ * those that are secret, with another database and user where these are not
+ * NULL.  In the arena; NULL when it is none.
+ */
+const char *store_conninfo(struct arena *arena, const char *text,
+    const char *database, const char *user) MUST_CHECK;
+
+/* What a connection string says of a keyword ("dbname"), or NULL. */
+const char *store_conninfo_value(struct arena *arena, const char *text,
+    const char *keyword);
+
 #endif

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tool/example.h"
+
 enum { DOCUMENT_MAX = 256 << 20 };	/* bytes */
 
 void
@@ -54,6 +56,20 @@ write_server(struct openapi *doc, const char *server)
 	pen_close(pen);
 }
 
+/* "support_tickets" as people read it: "Support tickets". */
+static const char *
+heading_of(struct openapi *doc, const char *name)
+{
+	char *heading = arena_format(doc->arena, "%s", name);
+
+	for (char *c = heading; *c != '\0'; c++)
+		if (*c == '_')
+			*c = ' ';
+	if (*heading >= 'a' && *heading <= 'z')
+		*heading = (char)(*heading - 'a' + 'A');
+	return heading;
+}
+
 static void
 write_tags(struct openapi *doc)
 {
@@ -68,6 +84,7 @@ write_tags(struct openapi *doc)
 
 		pen_object(pen, NULL);
 		pen_text(pen, "name", r[i].name);
+		pen_text(pen, "x-displayName", heading_of(doc, r[i].name));
 		pen_text(pen, "description", c->description != NULL ?
 		    c->description : arena_format(doc->arena, "The %s.",
 			r[i].name));
@@ -136,18 +153,11 @@ write_body_schema(struct openapi *doc, const struct operation *op,
 static void
 write_body(struct openapi *doc, const struct operation *op)
 {
-	static const enum schema_form forms[] = {
-		[VERB_CREATE] = FORM_CREATE,
-		[VERB_UPDATE] = FORM_UPDATE,
-		[VERB_CALL] = FORM_BODY,
-	};
+	const struct component *component = example_taken(doc->schemas, op);
 	struct pen *pen = &doc->pen;
-	const struct component *component;
 
-	if (op->body == NULL)
+	if (component == NULL)
 		return;
-	component = publication_file(doc->schemas, op->body_file,
-	    forms[op->verb]);
 	pen_object(pen, "requestBody");
 	pen_flag(pen, "required", true);
 	pen_object(pen, "content");
@@ -179,6 +189,24 @@ summary_of(struct openapi *doc, const struct operation *op)
 	    op->resource->name);
 }
 
+/* What x-roles and x-rate say, for people. */
+static const char *
+description_of(struct openapi *doc, const struct operation *op)
+{
+	const char *text = op->role_count > 1 ? "For the roles" : "For the role";
+
+	for (size_t i = 0; i < op->role_count; i++)
+		text = arena_format(doc->arena, "%s%s `%s`", text, i == 0 ? "" :
+		    i + 1 < op->role_count ? "," : " and", op->roles[i]);
+	text = arena_format(doc->arena, "%s.%s", text, tool_is_open(
+	    doc->contract, op) ? " No token is needed." : "");
+	if (op->rate == NULL)
+		return text;
+	return arena_format(doc->arena, "%s At most %u requests in %u s, "
+	    "together with all others of the class `%s`.", text,
+	    op->rate->count, op->rate->period_s, op->rate->name);
+}
+
 static void
 write_operation(struct openapi *doc, const struct operation *op,
     const char *path)
@@ -193,6 +221,7 @@ write_operation(struct openapi *doc, const struct operation *op,
 	pen_object(pen, methods[op->method]);
 	pen_text(pen, "operationId", op->name);
 	pen_text(pen, "summary", summary_of(doc, op));
+	pen_text(pen, "description", description_of(doc, op));
 	pen_list(pen, "tags");
 	pen_text(pen, NULL, op->resource->name);
 	pen_close(pen);

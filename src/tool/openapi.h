@@ -57,6 +57,10 @@ void openapi_shared_parameters(struct openapi *doc);
 /* "responses" of an operation. */
 void openapi_replies(struct openapi *doc, const struct operation *op);
 
+/* Does a success of the operation have the header field?  And its name. */
+bool openapi_tells(const struct operation *op, enum reply_header header);
+const char *openapi_header_name(enum reply_header header);
+
 /* The refusals and header fields that were used, as members. */
 void openapi_refusals(struct openapi *doc);
 void openapi_headers(struct openapi *doc);

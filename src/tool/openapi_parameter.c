@@ -9,8 +9,8 @@
 
 #include <string.h>
 
-#define CLAUSE "\"type\":\"string\",\"pattern\":\"^\\\\(.*\\\\)$\","            \
-	"\"examples\":[\"(status.eq.draft,title.ilike.*thanks*)\"]"
+/* Without an example: pages that send requests would fill it in. */
+#define CLAUSE "\"type\":\"string\",\"pattern\":\"^\\\\(.*\\\\)$\""
 #define TAGS "\"type\":\"string\",\"maxLength\":4096"
 
 static const struct shared {
@@ -27,8 +27,9 @@ static const struct shared {
 	    "{\"type\":\"string\",\"minLength\":1,\"maxLength\":256}",
 	    "Words to find, as a search engine takes them." },
 	[SHARED_OR] = { "or", "or", "query", false, "{" CLAUSE "}",
-	    "Conditions of which one must hold: `(FIELD.OPERATOR.VALUE,...)`; "
-	    "`and(...)`, `or(...)` and `not.` may be within." },
+	    "Conditions of which one must hold: `(FIELD.OPERATOR.VALUE,...)`, "
+	    "such as `(status.eq.draft,title.ilike.*thanks*)`; `and(...)`, "
+	    "`or(...)` and `not.` may be within." },
 	[SHARED_AND] = { "and", "and", "query", false, "{" CLAUSE "}",
 	    "Conditions that must all hold, as in `or`." },
 	[SHARED_NOT_OR] = { "not.or", "not.or", "query", false,

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "tool/example.h"
+
 #define TEXT "{\"type\":\"string\"}"
 #define NUMBER "{\"type\":\"integer\",\"minimum\":0}"
 
@@ -254,21 +256,10 @@ write_created(struct openapi *doc, const struct operation *op,
 	pen_close(pen);
 }
 
-/* The component that is told, or NULL: data is null. */
-static const struct component *
-told(struct openapi *doc, const struct operation *op)
-{
-	const char *file = op->verb == VERB_CALL ? op->returns_file :
-	    op->verb == VERB_DELETE ? NULL : op->resource->schema_file;
-
-	return file == NULL ? NULL : publication_file(doc->schemas, file,
-	    FORM_TOLD);
-}
-
 static void
 write_data(struct openapi *doc, const struct operation *op, bool resolved)
 {
-	const struct component *row = told(doc, op);
+	const struct component *row = example_told(doc->schemas, op);
 
 	if (row == NULL)
 		pen_json(&doc->pen, "data", "{\"type\":\"null\"}");
@@ -281,25 +272,10 @@ write_data(struct openapi *doc, const struct operation *op, bool resolved)
 }
 
 static void
-write_example(struct openapi *doc, const struct operation *op)
-{
-	const struct component *row = told(doc, op);
-	const char *data = row == NULL ? "null" : row->example;
-	bool list = op->verb == VERB_LIST;
-
-	if (data == NULL)
-		return;
-	pen_json(&doc->pen, "example", arena_format(doc->arena, "{\"ok\":true,"
-	    "\"data\":%s%s%s,\"meta\":{\"request_id\":"
-	    "\"0b9c6e1f5d2a4c7e8f3a1b2c3d4e5f60\"%s}}", list ? "[" : "", data,
-	    list ? "]" : "", list ? ",\"page\":{\"limit\":20,\"next\":null}" :
-	    ""));
-}
-
-static void
 write_success_content(struct openapi *doc, const struct operation *op,
     bool resolved)
 {
+	const char *example = example_reply(doc->schemas, op, doc->arena);
 	struct pen *pen = &doc->pen;
 
 	pen_object(pen, "content");
@@ -314,7 +290,8 @@ write_success_content(struct openapi *doc, const struct operation *op,
 	pen_close(pen);
 	pen_json(pen, "required", "[\"ok\",\"data\",\"meta\"]");
 	pen_close(pen);
-	write_example(doc, op);
+	if (example != NULL)
+		pen_json(pen, "example", example);
 	pen_close(pen);
 	if (op->verb == VERB_LIST) {
 		pen_json(pen, "application/x-ndjson", "{\"schema\":{\"type\":"
@@ -326,31 +303,45 @@ write_success_content(struct openapi *doc, const struct operation *op,
 	pen_close(pen);
 }
 
-static void
-write_success_headers(struct openapi *doc, const struct operation *op)
+bool
+openapi_tells(const struct operation *op, enum reply_header header)
 {
 	bool one = op->verb == VERB_READ || op->verb == VERB_CREATE ||
 	    op->verb == VERB_UPDATE;
-	const struct {
-		bool told;
-		enum reply_header header;
-	} rows[] = {
-		{ true, REPLY_REQUEST_ID },
-		{ true, REPLY_CACHE },
-		{ one, REPLY_ETAG },
-		{ op->verb == VERB_CREATE, REPLY_LOCATION },
-		{ op->verb == VERB_LIST, REPLY_LINK },
-		{ op->verb == VERB_LIST, REPLY_CONTENT_RANGE },
-		{ tool_is_write(op) || op->total, REPLY_APPLIED },
-		{ op->idempotency != DEMAND_NONE, REPLY_REPLAYED },
-		{ op->rate != NULL, REPLY_RATE },
-		{ op->rate != NULL, REPLY_RATE_POLICY },
+	const bool told[REPLY_HEADER_COUNT] = {
+		[REPLY_REQUEST_ID] = true,
+		[REPLY_CACHE] = true,
+		[REPLY_ETAG] = one,
+		[REPLY_LOCATION] = op->verb == VERB_CREATE,
+		[REPLY_LINK] = op->verb == VERB_LIST,
+		[REPLY_CONTENT_RANGE] = op->verb == VERB_LIST,
+		[REPLY_APPLIED] = tool_is_write(op) || op->total,
+		[REPLY_REPLAYED] = op->idempotency != DEMAND_NONE,
+		[REPLY_RATE] = op->rate != NULL,
+		[REPLY_RATE_POLICY] = op->rate != NULL,
 	};
 
+	return told[header];
+}
+
+const char *
+openapi_header_name(enum reply_header header)
+{
+	return headers[header].name;
+}
+
+static void
+write_success_headers(struct openapi *doc, const struct operation *op)
+{
+	static const enum reply_header order[] = { REPLY_REQUEST_ID,
+		REPLY_CACHE, REPLY_ETAG, REPLY_LOCATION, REPLY_LINK,
+		REPLY_CONTENT_RANGE, REPLY_APPLIED, REPLY_REPLAYED, REPLY_RATE,
+		REPLY_RATE_POLICY };
+
 	pen_object(&doc->pen, "headers");
-	for (size_t i = 0; i < countof(rows); i++)
-		if (rows[i].told)
-			write_header(doc, rows[i].header);
+	for (size_t i = 0; i < countof(order); i++)
+		if (openapi_tells(op, order[i]))
+			write_header(doc, order[i]);
 	pen_close(&doc->pen);
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/scope.h"
 #include "contract/contract.h"
+#include "store/store.h"
 
 /*
  * Contract -> files and reports.  An emitter writes to `out` and returns
@@ -50,23 +51,76 @@ const struct possible *tool_problems(const struct contract *contract,
     const struct operation *operation, struct arena *arena,
     size_t *ret_count);
 
-/* What is said of a document that is made of a contract. */
+/*
+ * A deployment as its settings have it, for the runbook.  Texts that are NULL
+ * are not set.
+ */
+struct deployment {
+	const char *program;		/* absolute path, as are all files */
+	const char *version;
+	const struct deployed {
+		const char *settings;	/* file, or NULL */
+		const char *listen, *log_file;
+	} *instances;			/* one at least */
+	size_t instance_count;
+	const char *contract, *metric_file, *limit_file;
+	const char *migrations, *policies;
+	const char *database, *database_read, *migrate_database;
+	const char *secret_file, *jwks_file, *jwks_url, *issuers;
+	const char *ops;		/* URL of the operators' door */
+	const char *nginx;		/* nginx's settings file, or NULL */
+	const char *backups;		/* directory */
+	const char *superuser;		/* who dumps and restores */
+	unsigned workers, threads, queue, drain_ms, request_timeout_ms,
+	    reconnect_max_ms, jwks_refresh_s;
+};
+
+/* Parts of a folder that may be left out, as bits. */
+enum { GEN_ZOD = 1, GEN_QUERIES = 2 };
+
+/* What is said of what is made of a contract. */
 struct gen_options {
 	const char *server;	/* URL before the paths; NULL: the base */
+	unsigned without;	/* parts that are not made */
+	bool check;		/* nothing is written; what differs is told */
+	FILE *told;		/* there, a line a file */
+	const struct catalog *catalog;	/* NULL: not looked up */
+	const struct deployment *deployment;
 };
+
+/* All is as it should be; some is not (to be checked only); errno says why. */
+enum gen_outcome { GEN_WELL, GEN_DIFFERS, GEN_FAILED };
 
 /* The contract as a document of OpenAPI 3.1. */
 void tool_openapi(const struct gen_options *options,
     const struct contract *contract, FILE *out);
 
-/* The number of the document of that name; false when there is none. */
-bool tool_gen_find(const char *name, size_t *ret) MUST_CHECK;
+/*
+ * In Markdown: what stands behind each resource and operation, and who reaches
+ * what; the way of each operation from a page to the database and back; and
+ * how the deployment is run.
+ */
+void tool_matrix(const struct gen_options *options,
+    const struct contract *contract, FILE *out);
+void tool_flow(const struct gen_options *options,
+    const struct contract *contract, FILE *out);
+void tool_runbook(const struct gen_options *options,
+    const struct contract *contract, FILE *out);
+
+/* What something is made of, beside the contract. */
+enum gen_need { GEN_CONTRACT, GEN_CATALOG, GEN_DEPLOYMENT };
+
+/* The number of what has that name, and is it a folder; false: none has. */
+bool tool_gen_find(const char *name, size_t *ret, bool *ret_folder) MUST_CHECK;
+
+/* What it needs. */
+enum gen_need tool_gen_need(size_t number);
 
 /*
- * Makes a document, on standard output when path is NULL.  false with errno
- * when it could not be written; the file is then as it was.
+ * Makes a document or folder; a document on standard output when path is NULL.
+ * A file that could not be written is as it was.
  */
-bool tool_gen(size_t number, const struct gen_options *options,
+enum gen_outcome tool_gen(size_t number, const struct gen_options *options,
     const struct contract *contract, const char *path) MUST_CHECK;
 
 /* How tool_validate() tells what it found. */

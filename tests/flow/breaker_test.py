@@ -153,8 +153,9 @@ def well(s):
                          for _ in range(20)), "twenty 200s in a row", 15)
     same(figure(s, "lockstep_breakers_open"), 0, "open breakers")
     wait_for(lambda: figure(s, "lockstep_in_flight") == 1, "idle threads")
-    same(len(events(s, "breaker_opened")), len(events(s, "breaker_closed")),
-         "openings and closings in the log")
+    wait_for(lambda: len(events(s, "breaker_opened")) ==
+             len(events(s, "breaker_closed")),
+             "as many closings as openings in the log")
 
 
 def ask_without_database(s, c):

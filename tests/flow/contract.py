@@ -60,6 +60,7 @@ class Contract:
         self.about = json.loads((self.directory / "api.json").read_text())
         self.resources = [json.loads(p.read_text()) for p in
                           sorted(self.directory.glob("resources/*.json"))]
+        self.rows = {r["schema"] for r in self.resources if "table" in r}
         self.operations = [Operation(r, name, row) for r in self.resources
                            for name, row in r["operations"].items()]
         self.operations.sort(key=lambda o: o.literal)
@@ -87,6 +88,11 @@ class Contract:
         schema = dict(self.documents[file])
         if partial:
             schema.pop("required", None)
+        elif file in self.rows:
+            # A row has all that is told of it: clients' types say so.
+            schema["required"] = [
+                name for name, member in schema["properties"].items()
+                if not member.get("writeOnly")]
         resolver = jsonschema.RefResolver(base + file, schema, store=store)
         return jsonschema.Draft202012Validator(
             schema, resolver=resolver,

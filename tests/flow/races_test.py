@@ -284,6 +284,7 @@ def two_users_and_dying_backends(s):
     same(sum(told.values()), LOOKS)
     # A read is repeated when its backend was ended; a few meet the next end.
     assert told[503] <= LOOKS // 100, told
+    s.rolling_restart()  # so that all is in the log
     for number in range(s.instances):
         found = ids_in(s.log_path(number).read_bytes())
         same(found & set().union(*look.rows.values()), set(), "ids in a log")

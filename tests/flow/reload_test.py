@@ -164,6 +164,61 @@ def begun_before(s):
         settled(s, number)
 
 
+def logged(s, ids):
+    """The ids of these requests that the log has, as often as it has them."""
+    return sorted(line["request_id"] for line in s.log_lines()
+                  if line.get("request_id") in ids)
+
+
+def ask_for_lines(s, word):
+    ids = [f"{word}-{n}" for n in range(20)]
+    for ident in ids:
+        same(s.get(LIST, s.alice, headers={"X-Request-Id": ident}).status,
+             200)
+    return ids
+
+
+@case
+def last_lines_of_the_retired(s):
+    """What a worker had not written yet is in the log when a reload has
+    retired it."""
+    before = [pid for number in (0, 1) for pid in s.workers(number)]
+    ids = ask_for_lines(s, "retired")
+    for number in (0, 1):
+        os.kill(s.pid(number), signal.SIGHUP)
+    wait_for(lambda: not any(os.path.exists(f"/proc/{pid}")
+                             for pid in before), "the retired to end")
+    same(logged(s, ids), sorted(ids), "the lines of the requests")
+
+
+@case
+def last_lines_before_a_stop(s):
+    """A graceful stop leaves the line of each request in the log."""
+    ids = ask_for_lines(s, "stopped")
+    for number in (0, 1):
+        same(s.stop(number), 0, "exit")
+    same(logged(s, ids), sorted(ids), "the lines of the requests")
+    for number in (0, 1):
+        s.start(number)
+    s.ready()
+
+
+@case
+def lines_of_the_killed(s):
+    """A worker that is killed leaves whole lines, and all but those of its
+    last 100 ms."""
+    ids = ask_for_lines(s, "killed")
+    wait_for(lambda: logged(s, ids) == sorted(ids), "a line of each request")
+    ask_for_lines(s, "lost")
+    for number in (0, 1):
+        for pid in s.workers(number):
+            os.kill(pid, signal.SIGKILL)
+    s.ready()
+    for number in (0, 1):
+        for line in s.log_path(number).read_text().splitlines():
+            assert json.loads(line)["time"], line
+
+
 @case
 def unfit_login(s):
     """A reload with a login role that could see all rows is refused."""

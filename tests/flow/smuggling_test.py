@@ -196,9 +196,17 @@ def logged(s):
                    if line.get("event") == "request")
 
 
+def caught_up(s):
+    """The one worker logs in order: behind this line all is in the log."""
+    ident = s.ids.new()
+    s.get(LIST, s.bob, headers={"X-Request-Id": ident})
+    wait_for(lambda: ident in logged(s), "the log to hold a request", 5)
+
+
 def is_settled(s):
     """What was logged is what was sent, each once, but for what a client gave
     up; and nothing was done in bob's name."""
+    caught_up(s)
     wanted = s.ids.sent
     must = set(wanted) - s.ids.lost
     wait_for(lambda: must <= set(logged(s)), "the log to hold all", 5)
@@ -384,6 +392,7 @@ def forged_is_real(s):
         assert b"lockstep_requests_total" in c.reply().body
         c.send(sled(800) + s.forged[:at])
         same(c.reply().status, 201, "at the end of the sled")
+    caught_up(s)
     same(logged(s)["forged"], 2, "forged lines in the log")
 
 
@@ -433,6 +442,7 @@ def site(text, word):
 
 def begin(s):
     """What an earlier case left behind, failing, is not of this one."""
+    caught_up(s)
     s.ids.sent.clear()
     s.known = sum(1 for _ in s.log_lines())
     s.cluster.psql("delete from app.letters where title = 'FORGED'")

@@ -331,8 +331,10 @@ class System:
         numbers = range(self.instances) if number is None else [number]
         for n in numbers:
             if self.log_path(n).exists():
-                for line in self.log_path(n).read_text().splitlines():
-                    yield json.loads(line)
+                with open(self.log_path(n), encoding="utf-8") as file:
+                    # What is being written just now may end within a line.
+                    yield from (json.loads(line) for line in file
+                                if line.endswith("\n"))
 
     # ---- nginx.
 

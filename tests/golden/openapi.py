@@ -4,8 +4,7 @@ linters and generators of others take the one of the reference contract, and
 that it says what the contract says, read by other eyes (tests/flow/contract.py).
 UPDATE=1 writes the golden documents anew.
 
-The linter, the generator and the compiler come from npm into the build
-directory, once."""
+The linter, the generators and the compiler come from npm (tests/flow/npm.py)."""
 
 import json
 import os
@@ -20,19 +19,14 @@ BUILDDIR = pathlib.Path(os.environ.get("BUILDDIR", ".")).resolve()
 sys.path.insert(0, str(SRCDIR / "tests/flow"))
 
 import contract as rules  # noqa: E402
+import npm  # noqa: E402
 import tap  # noqa: E402
 from tap import case, same  # noqa: E402
 
 LOCKSTEP = BUILDDIR / "lockstep"
 GOLDEN = SRCDIR / "tests/golden"
-NPM = BUILDDIR / "npm"
-# Debian's node is older than what they want: npm has one, too.
-PACKAGES = ["@redocly/cli@2.77.0", "openapi-typescript@7.13.0",
-            "typescript@5.9.3", "node@22.23.3"]
-ENVIRONMENT = {**os.environ, "REDOCLY_TELEMETRY": "off", "NO_COLOR": "1",
-               "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
+ENVIRONMENT = dict(os.environ)
 ENVIRONMENT.pop("LOCKSTEP_CONFIG", None)
-ENVIRONMENT["PATH"] = f"{NPM}/node_modules/.bin:{os.environ['PATH']}"
 
 # What a client's code may rely on, and (expect-error) what it may not write.
 USE = """\
@@ -84,31 +78,12 @@ def generate(directory, *words):
     return done.stdout
 
 
-def install():
-    """The tools; Skip when there is no npm, or it cannot fetch."""
-    if not shutil.which("npm"):
-        raise tap.Skip("there is no npm")
-    stamp = NPM / "stamp"
-    if stamp.is_file() and stamp.read_text() == " ".join(PACKAGES):
-        return NPM / "node_modules/.bin"
-    NPM.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(
-        ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix",
-         str(NPM), *PACKAGES], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise tap.Skip("npm cannot install: " + " ".join(
-            (done.stdout + done.stderr).split())[:200])
-    stamp.write_text(" ".join(PACKAGES))
-    return NPM / "node_modules/.bin"
-
-
 def lint(*files):
     """What the linter has to say: its rule, severity and place."""
-    done = subprocess.run(
-        [install() / "redocly", "lint", "--extends", "recommended",
-         "--max-problems", "1000", "--format", "json", *files],
-        capture_output=True, text=True, env=ENVIRONMENT, cwd=NPM, check=False)
-    found, text = [], done.stdout
+    text = npm.tools().run(
+        "redocly", "lint", "--extends", "recommended", "--max-problems",
+        "1000", "--format", "json", *files, status=None)
+    found = []
     while "{" in text:
         text = text[text.index("{"):]
         part, end = json.JSONDecoder().raw_decode(text)
@@ -316,17 +291,29 @@ def linter_is_content(s):
 def types_compile(s):
     """openapi-typescript makes types of it that compile under --strict, hold
     what is right and refuse what is not."""
-    bin_ = install()
+    tools = npm.tools()
     (s.work / "use.ts").write_text(USE)
-    for command in (
-            [bin_ / "openapi-typescript", s.file, "-o", s.work / "api.ts",
-             "--default-non-nullable", "false"],
-            [bin_ / "tsc", "--strict", "--noEmit", "--skipLibCheck", "false",
-             "--target", "es2022", "--module", "es2022", "--moduleResolution",
-             "bundler", s.work / "use.ts"]):
-        done = subprocess.run(command, capture_output=True, text=True,
-                              env=ENVIRONMENT, cwd=NPM, check=False)
-        same(done.returncode, 0, done.stdout + done.stderr)
+    tools.run("openapi-typescript", s.file, "-o", s.work / "api.ts",
+              "--default-non-nullable", "false")
+    tools.run("tsc", "--strict", "--noEmit", "--skipLibCheck", "false",
+              "--target", "es2022", "--module", "es2022",
+              "--moduleResolution", "bundler", s.work / "use.ts")
+
+
+@case
+def client_compiles(s):
+    """@hey-api/openapi-ts makes a client of it, with zod schemas and queries
+    for TanStack, that compiles under --strict."""
+    tools = npm.tools()
+    client = s.work / "client"
+    tools.run("openapi-ts", "-i", s.file, "-o", client, "-p",
+              "@hey-api/client-fetch", "@hey-api/typescript", "@hey-api/sdk",
+              "zod", "@tanstack/react-query")
+    tools.link(s.work)
+    tools.run("tsc", "--strict", "--noEmit", "--skipLibCheck", "false",
+              "--target", "es2022", "--module", "es2022",
+              "--moduleResolution", "bundler", client / "index.ts",
+              client / "zod.gen.ts", client / "@tanstack/react-query.gen.ts")
 
 
 class Reference:

@@ -128,5 +128,41 @@ validate "an output that there is not is trouble" 2 --output xml alone.json \
 lockstep: --output must be text, wire, basic or flag
 END
 
+here=${SRCDIR:-$OLDPWD}
+contract="--contract $here/contract"
+echo '{"title":"","id":"1","recipient":{"name":"Ada"}}' >letter.json
+validate "--operation judges a body in the form that the operation takes" 1 \
+    $contract --operation letters.create letter.json 3<<'END'
+letter.json:1:10: "/title" must have at least 1 character
+letter.json:1:1: the document has members that are not allowed: id
+END
+printf '%s\n' '{"title":"a"}' '{}' '{"title":"a\u0000"}' >lines
+validate "what an update takes is not what a create takes" 1 $contract \
+    --operation letters.update --lines --output wire lines 3<<'END'
+{"instance":"lines","line":1,"valid":true}
+{"instance":"lines","line":2,"valid":false,"issues":[{"path":[],"pointer":"","code":"too_small","keyword":"minProperties","message":"must have at least 1 member","params":{"minimum":1,"inclusive":true,"origin":"object"}}]}
+{"instance":"lines","line":3,"valid":false,"issues":[{"path":["title"],"pointer":"/title","code":"invalid_format","keyword":"syntax","message":"must be text without NUL","params":{"expected":"text without NUL"}}]}
+END
+id=00000b0a-4c1d-4f7a-9b3e-5a6f7c8d9e0f
+echo "[{\"account_id\":\"$id\",\"name\":\"A\"},{\"name\":\"B\"}]" >rows.json
+validate "an operation that takes rows judges each of them" 1 $contract \
+    --operation companies.create rows.json 3<<'END'
+rows.json:1:67: "/1/account_id" is required
+END
+validate "an operation that there is not is trouble" 2 $contract \
+    --operation letters.creat letter.json 3<<'END'
+lockstep: the operation cannot be used:
+there is no operation letters.creat
+END
+validate "an operation without a body is trouble" 2 $contract \
+    --operation letters.read letter.json 3<<'END'
+lockstep: the operation cannot be used:
+letters.read takes no body
+END
+validate "--operation tells no annotations" 2 $contract --operation \
+    letters.create --output basic letter.json 3<<'END'
+lockstep: --output basic tells of a SCHEMA alone
+END
+
 echo "1..$number"
 exit $failed

@@ -18,7 +18,7 @@ jwt.h:    auth
 jansson:  auth
 openssl/: auth
 libpq:    store
-json-c/:  base auth contract
+json-c/:  base auth contract tool
 pcre2:    contract
 curl/:    base
 '

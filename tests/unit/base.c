@@ -299,6 +299,25 @@ static const struct {
 	{ "\xf0\x9f\x98\x28", 0 },
 };
 
+/* Each byte, at each place among others, by the rule of RFC 8259. */
+START_TEST(plain_text_ends_at_what_json_escapes)
+{
+	char text[24];
+
+	for (int byte = 0; byte < 256; byte++)
+		for (size_t at = 0; at < sizeof(text); at++) {
+			bool plain = byte >= 0x20 && byte != '"' &&
+			    byte != '\\';
+
+			memset(text, '!', sizeof(text));
+			text[at] = (char)byte;
+			ck_assert_uint_eq(text_plain_span(text, sizeof(text)),
+			    plain ? sizeof(text) : at);
+			ck_assert_uint_eq(text_plain_span(text, at), at);
+		}
+}
+END_TEST
+
 START_TEST(utf8_is_judged_by_rfc_3629)
 {
 	const char *text = utf8s[_i].text;
@@ -1244,6 +1263,7 @@ plain_cases(void)
 	tcase_add_test(tc, every_control_character_is_escaped);
 	tcase_add_loop_test(tc, utf8_is_judged_by_rfc_3629, 0, countof(utf8s));
 	tcase_add_test(tc, code_points_are_counted);
+	tcase_add_test(tc, plain_text_ends_at_what_json_escapes);
 	tcase_add_loop_test(tc, integers_are_read_whole_or_not, 0,
 	    countof(numbers));
 	tcase_add_loop_test(tc, base64url_goes_both_ways, 0, countof(coded));

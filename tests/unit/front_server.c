@@ -109,7 +109,7 @@ serve(void *context, void *state, struct scope *sc, const struct request *rq,
 
 	(void)context;
 	(void)state;
-	reply_header(rp, "X-Request-Id", "%s", sc->request_id);
+	reply_header(rp, "X-Request-Id", sc->request_id);
 	if (parsed != PROBLEM_NONE) {
 		atomic_fetch_add(&count.served, 1);
 		rp->status = problem_kind(parsed)->status;

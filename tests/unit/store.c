@@ -323,7 +323,7 @@ START_TEST(a_statement_is_found_by_role_and_text)
 	b = statements_add(&t, "admin", "select 1", 8);
 	ck_assert_ptr_eq(statements_find(&t, "anon", "select 1", 8), a);
 	ck_assert_ptr_eq(statements_find(&t, "admin", "select 1", 8), b);
-	ck_assert_uint_ne(a->serial, b->serial);
+	ck_assert_str_ne(a->name, b->name);
 	statements_release(&t);
 }
 END_TEST
@@ -332,7 +332,8 @@ END_TEST
 START_TEST(the_table_holds_the_last_used_whatever_comes_and_goes)
 {
 	enum { KEYS = 40, MOST = 12 };
-	uint64_t used[KEYS] = { 0 }, serial[KEYS] = { 0 }, tick = 0;
+	char name[KEYS][STATEMENT_NAME_MAX];
+	uint64_t used[KEYS] = { 0 }, tick = 0;
 	struct statements t;
 	struct statement *s;
 	unsigned i, k, least, seed = 1;
@@ -350,7 +351,7 @@ START_TEST(the_table_holds_the_last_used_whatever_comes_and_goes)
 				if (used[k] != 0 && (least == KEYS ||
 				    used[k] < used[least]))
 					least = k;
-			ck_assert_uint_eq(s->serial, serial[least]);
+			ck_assert_str_eq(s->name, name[least]);
 			statements_remove(&t, s);
 			used[least] = 0;
 			s = NULL;
@@ -358,9 +359,9 @@ START_TEST(the_table_holds_the_last_used_whatever_comes_and_goes)
 		}
 		if (s == NULL) {
 			s = statements_add(&t, "r", sql, strlen(sql));
-			serial[k] = s->serial;
+			strcpy(name[k], s->name);
 		}
-		ck_assert_uint_eq(s->serial, serial[k]);
+		ck_assert_str_eq(s->name, name[k]);
 		used[k] = ++tick;
 		ck_assert_uint_le(t.count, MOST);
 	}

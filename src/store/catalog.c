@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The catalog, in six statements of one snapshot.  Postgres itself is asked
+ * what a role may (has_table_privilege and its like), so memberships and PUBLIC
+ * are judged as they will be when it counts.  What is by role comes as one text
+ * with a character a role, whose distance from '0' is the bits: one row each of
+ * tables, columns, policies and functions, whatever the number of roles.
+ */
+#include "store/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* One reading. */
+struct reading {
+	struct arena *arena;
+	PGconn *connection;
+	struct buf *fault;
+	const char *params[3];		/* schemas, roles, functions */
+	struct catalog *catalog;
+};
+
+static void
+drop_result(void *result)
+{
+	PQclear(result);
+}
+
+static void
+drop_connection(void *connection)
+{
+	PQfinish(connection);
+}
+
+static void
+ignore(void *context, const char *message)
+{
+	(void)context;
+	(void)message;
+}
+
+/* The server's words on one line. */
+static void
+complain(struct reading *r, const char *what)
+{
+	const char *words = PQerrorMessage(r->connection);
+	size_t length = strcspn(words, "\n");
+
+	buf_format(r->fault, "%s: %.*s", what, (int)length, words);
+}
+
+static const PGresult *
+ask(struct reading *r, const char *sql, int params)
+{
+	PGresult *result = PQexecParams(r->connection, sql, params, NULL,
+	    r->params, NULL, NULL, 0);
+
+	arena_defer(r->arena, drop_result, result);
+	if (PQresultStatus(result) == PGRES_TUPLES_OK)
+		return result;
+	complain(r, "the catalog cannot be read");
+	return NULL;
+}
+
+/* For each of the roles in $2, in their order, a character. */
+#define BY_ROLE(bits)                                                          \
+	"(select coalesce(string_agg(chr(48 + case when r.oid is null "        \
+	"then 0 else " bits " end), '' order by w.n), '') "                    \
+	"from unnest($2::text[]) with ordinality w(name, n) "                  \
+	"left join pg_roles r on r.rolname = w.name)"
+
+#define USES_SCHEMA "has_schema_privilege(r.oid, n.oid, 'USAGE')"
+
+static const char roles_sql[] =
+    "select w.name, r.oid is not null, "
+    "coalesce(r.rolsuper or r.rolbypassrls, false), current_database() "
+    "from unnest($2::text[]) with ordinality w(name, n) "
+    "left join pg_roles r on r.rolname = w.name "
+    "where $1::text[] is not null order by w.n";
+
+/* Whom the contract's functions run as, where that is not the caller. */
+static const char owners_sql[] =
+    "select distinct o.rolname from pg_proc p "
+    "join pg_namespace n on n.oid = p.pronamespace "
+    "join pg_roles o on o.oid = p.proowner where p.prosecdef and "
+    "$1::text[] is not null and $2::text[] is not null and "
+    "n.nspname || '.' || p.proname = any ($3::text[]) order by 1";
+
+static const char tables_sql[] =
+    "select c.oid, n.nspname, c.relname, pg_get_userbyid(c.relowner), "
+    "c.relkind, c.relrowsecurity, c.relforcerowsecurity, "
+    "coalesce(c.reloptions && '{security_invoker=true,security_invoker=on}', "
+    "false), " BY_ROLE("case when " USES_SCHEMA " then "
+    "has_table_privilege(r.oid, c.oid, 'SELECT')::int + "
+    "2 * has_table_privilege(r.oid, c.oid, 'INSERT')::int + "
+    "4 * has_table_privilege(r.oid, c.oid, 'UPDATE')::int + "
+    "8 * has_table_privilege(r.oid, c.oid, 'DELETE')::int else 0 end + "
+    "16 * pg_has_role(r.oid, c.relowner, 'USAGE')::int")
+    " from pg_class c join pg_namespace n on n.oid = c.relnamespace "
+    "where n.nspname = any ($1::text[]) and c.relkind in "
+    "('r', 'p', 'v', 'm', 'f') order by n.nspname, c.relname";
+
+static const char columns_sql[] =
+    "select c.oid, a.attname, format_type(a.atttypid, a.atttypmod), "
+    "a.attnotnull and not a.atthasdef and a.attidentity = '', "
+    BY_ROLE("case when " USES_SCHEMA " then "
+    "has_column_privilege(r.oid, c.oid, a.attnum, 'SELECT')::int + "
+    "2 * has_column_privilege(r.oid, c.oid, a.attnum, 'INSERT')::int + "
+    "4 * has_column_privilege(r.oid, c.oid, a.attnum, 'UPDATE')::int "
+    "else 0 end")
+    " from pg_class c join pg_namespace n on n.oid = c.relnamespace "
+    "join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and "
+    "not a.attisdropped where n.nspname = any ($1::text[]) and c.relkind in "
+    "('r', 'p', 'v', 'm', 'f') order by n.nspname, c.relname, a.attnum";
+
+/* A policy is for who has the rights of one of its roles, as to the rewriter. */
+static const char policies_sql[] =
+    "select c.oid, p.polname, not p.polpermissive, p.polcmd, "
+    "(select string_agg(case x when 0 then 'public' else "
+    "pg_get_userbyid(x)::text end, E'\\n' order by 1) "
+    "from unnest(p.polroles) x), pg_get_expr(p.polqual, p.polrelid), "
+    "pg_get_expr(p.polwithcheck, p.polrelid), "
+    BY_ROLE("(select bool_or(x = 0 or pg_has_role(r.oid, x, 'USAGE')) "
+    "from unnest(p.polroles) x)::int")
+    " from pg_class c join pg_namespace n on n.oid = c.relnamespace "
+    "join pg_policy p on p.polrelid = c.oid "
+    "where n.nspname = any ($1::text[]) and c.relkind in "
+    "('r', 'p', 'v', 'm', 'f') order by n.nspname, c.relname, p.polname";
+
+static const char functions_sql[] =
+    "select n.nspname, p.proname, pg_get_function_identity_arguments(p.oid), "
+    "o.rolname, p.prosecdef, o.rolsuper or o.rolbypassrls, "
+    BY_ROLE("(" USES_SCHEMA " and "
+    "has_function_privilege(r.oid, p.oid, 'EXECUTE'))::int")
+    " from pg_proc p join pg_namespace n on n.oid = p.pronamespace "
+    "join pg_roles o on o.oid = p.proowner "
+    "where n.nspname = any ($1::text[]) and p.prokind = 'f' "
+    "order by n.nspname, p.proname, 3";
+
+static bool
+is_true(const PGresult *rows, int row, int column)
+{
+	return PQgetvalue(rows, row, column)[0] == 't';
+}
+
+static const char *
+text_or_null(const PGresult *rows, int row, int column)
+{
+	return PQgetisnull(rows, row, column) ? NULL :
+	    PQgetvalue(rows, row, column);
+}
+
+static const unsigned *
+bits_by_role(struct reading *r, const char *text)
+{
+	unsigned *bits = arena_alloc(r->arena,
+	    (r->catalog->role_count + 1) * sizeof(*bits));
+
+	for (size_t i = 0; i < r->catalog->role_count && text[i] != '\0'; i++)
+		bits[i] = (unsigned)(text[i] - '0');
+	return bits;
+}
+
+static const bool *
+flags_by_role(struct reading *r, const char *text)
+{
+	bool *flags = arena_alloc(r->arena,
+	    (r->catalog->role_count + 1) * sizeof(*flags));
+
+	for (size_t i = 0; i < r->catalog->role_count && text[i] != '\0'; i++)
+		flags[i] = text[i] != '0';
+	return flags;
+}
+
+/* The contract's roles, then the owners, each once: $2. */
+static bool
+choose_roles(struct reading *r, const struct contract_about *about)
+{
+	const PGresult *rows = ask(r, owners_sql, 3);
+	int owners = rows == NULL ? 0 : PQntuples(rows);
+	const char **names = arena_alloc(r->arena, (about->role_count +
+	    (size_t)owners + 1) * sizeof(*names));
+	size_t count = about->role_count, known;
+
+	memcpy(names, about->roles, count * sizeof(*names));
+	for (int i = 0; i < owners; i++) {
+		names[count] = PQgetvalue(rows, i, 0);
+		for (known = 0; strcmp(names[known], names[count]) != 0;)
+			known++;
+		count += known == count;
+	}
+	r->params[1] = store_array(r->arena, names, count);
+	return rows != NULL;
+}
+
+static bool
+read_roles(struct reading *r)
+{
+	const PGresult *rows = ask(r, roles_sql, 2);
+	struct catalog_role *roles;
+	int count = rows == NULL ? 0 : PQntuples(rows);
+
+	if (rows == NULL)
+		return false;
+	roles = arena_alloc(r->arena, ((size_t)count + 1) * sizeof(*roles));
+	for (int i = 0; i < count; i++) {
+		roles[i].name = PQgetvalue(rows, i, 0);
+		roles[i].there = is_true(rows, i, 1);
+		roles[i].bypasses = is_true(rows, i, 2);
+		r->catalog->database = PQgetvalue(rows, i, 3);
+	}
+	r->catalog->roles = roles;
+	r->catalog->role_count = (size_t)count;
+	return true;
+}
+
+static void
+take_table(struct reading *r, const PGresult *rows, int row,
+    struct catalog_table *t)
+{
+	t->schema = PQgetvalue(rows, row, 1);
+	t->name = PQgetvalue(rows, row, 2);
+	t->owner = PQgetvalue(rows, row, 3);
+	t->kind = PQgetvalue(rows, row, 4)[0];
+	t->enabled = is_true(rows, row, 5);
+	t->forced = is_true(rows, row, 6);
+	t->invoker = is_true(rows, row, 7);
+	t->rights = bits_by_role(r, PQgetvalue(rows, row, 8));
+}
+
+static void
+take_column(struct reading *r, const PGresult *rows, int row,
+    struct catalog_column *c)
+{
+	c->name = PQgetvalue(rows, row, 1);
+	c->type = PQgetvalue(rows, row, 2);
+	c->required = is_true(rows, row, 3);
+	c->rights = bits_by_role(r, PQgetvalue(rows, row, 4));
+}
+
+/* What is between line breaks; the text is cut up. */
+static const char *const *
+lines_of(struct reading *r, char *text, size_t *ret_count)
+{
+	const char **lines = arena_alloc(r->arena,
+	    (strlen(text) + 1) * sizeof(*lines));
+	size_t count = 0;
+	char *line;
+
+	while ((line = strsep(&text, "\n")) != NULL)
+		lines[count++] = line;
+	*ret_count = count;
+	return lines;
+}
+
+static unsigned
+verbs_of(char letter)
+{
+	static const struct {
+		char letter;
+		unsigned verbs;
+	} rows[] = {
+		{ 'r', CATALOG_MAY_SELECT }, { 'a', CATALOG_MAY_INSERT },
+		{ 'w', CATALOG_MAY_UPDATE }, { 'd', CATALOG_MAY_DELETE },
+	};
+
+	for (size_t i = 0; i < countof(rows); i++)
+		if (rows[i].letter == letter)
+			return rows[i].verbs;
+	return CATALOG_MAY_SELECT | CATALOG_MAY_INSERT | CATALOG_MAY_UPDATE |
+	    CATALOG_MAY_DELETE;
+}
+
+static void
+take_policy(struct reading *r, const PGresult *rows, int row,
+    struct catalog_policy *p)
+{
+	p->name = PQgetvalue(rows, row, 1);
+	p->restrictive = is_true(rows, row, 2);
+	p->verbs = verbs_of(PQgetvalue(rows, row, 3)[0]);
+	p->roles = lines_of(r, arena_string(r->arena,
+	    PQgetvalue(rows, row, 4)), &p->role_count);
+	p->using_sql = text_or_null(rows, row, 5);
+	p->check_sql = text_or_null(rows, row, 6);
+	p->applies = flags_by_role(r, PQgetvalue(rows, row, 7));
+}
+
+/* How many rows from this one on are of the table; all come in its order. */
+static size_t
+rows_of(const PGresult *rows, int from, const char *oid)
+{
+	int row = from;
+
+	while (row < PQntuples(rows) &&
+	    strcmp(PQgetvalue(rows, row, 0), oid) == 0)
+		row++;
+	return (size_t)(row - from);
+}
+
+static void
+add_parts(struct reading *r, struct catalog_table *t, const char *oid,
+    const PGresult *columns, int *column, const PGresult *policies,
+    int *policy)
+{
+	struct catalog_column *c;
+	struct catalog_policy *p;
+
+	t->column_count = rows_of(columns, *column, oid);
+	t->policy_count = rows_of(policies, *policy, oid);
+	c = arena_alloc(r->arena, (t->column_count + 1) * sizeof(*c));
+	p = arena_alloc(r->arena, (t->policy_count + 1) * sizeof(*p));
+	for (size_t i = 0; i < t->column_count; i++)
+		take_column(r, columns, (*column)++, &c[i]);
+	for (size_t i = 0; i < t->policy_count; i++)
+		take_policy(r, policies, (*policy)++, &p[i]);
+	t->columns = c;
+	t->policies = p;
+}
+
+static bool
+read_tables(struct reading *r)
+{
+	const PGresult *rows = ask(r, tables_sql, 2);
+	const PGresult *columns = rows == NULL ? NULL : ask(r, columns_sql, 2);
+	const PGresult *policies = columns == NULL ? NULL :
+	    ask(r, policies_sql, 2);
+	int column = 0, policy = 0, count;
+	struct catalog_table *tables;
+
+	if (policies == NULL)
+		return false;
+	count = PQntuples(rows);
+	tables = arena_alloc(r->arena, ((size_t)count + 1) * sizeof(*tables));
+	for (int i = 0; i < count; i++) {
+		take_table(r, rows, i, &tables[i]);
+		add_parts(r, &tables[i], PQgetvalue(rows, i, 0), columns,
+		    &column, policies, &policy);
+	}
+	r->catalog->tables = tables;
+	r->catalog->table_count = (size_t)count;
+	return true;
+}
+
+static bool
+read_functions(struct reading *r)
+{
+	const PGresult *rows = ask(r, functions_sql, 2);
+	struct catalog_function *f;
+	int count = rows == NULL ? 0 : PQntuples(rows);
+
+	if (rows == NULL)
+		return false;
+	f = arena_alloc(r->arena, ((size_t)count + 1) * sizeof(*f));
+	for (int i = 0; i < count; i++) {
+		f[i].schema = PQgetvalue(rows, i, 0);
+		f[i].name = PQgetvalue(rows, i, 1);
+		f[i].arguments = PQgetvalue(rows, i, 2);
+		f[i].owner = PQgetvalue(rows, i, 3);
+		f[i].definer = is_true(rows, i, 4);
+		f[i].owner_bypasses = is_true(rows, i, 5);
+		f[i].execute = flags_by_role(r, PQgetvalue(rows, i, 6));
+	}
+	r->catalog->functions = f;
+	r->catalog->function_count = (size_t)count;
+	return true;
+}
+
+/* The schemas that the contract names, as an array; one may come twice. */
+static const char *
+schemas_of(const struct contract *contract, struct arena *arena)
+{
+	size_t resources, operations, count = 0;
+	const struct resource *r = contract_resources(contract, &resources);
+	const struct operation *op = contract_operations(contract,
+	    &operations);
+	const char **names = arena_alloc(arena,
+	    (resources + operations + 1) * sizeof(*names));
+
+	for (size_t i = 0; i < resources; i++)
+		if (r[i].table.name != NULL)
+			names[count++] = r[i].table.schema_name;
+	for (size_t i = 0; i < operations; i++)
+		if (op[i].function.name != NULL)
+			names[count++] = op[i].function.schema_name;
+	return store_array(arena, names, count);
+}
+
+static const char *
+functions_of(const struct contract *contract, struct arena *arena)
+{
+	size_t operations, count = 0;
+	const struct operation *op = contract_operations(contract,
+	    &operations);
+	const char **names = arena_alloc(arena,
+	    (operations + 1) * sizeof(*names));
+
+	for (size_t i = 0; i < operations; i++)
+		if (op[i].function.name != NULL)
+			names[count++] = arena_format(arena, "%s.%s",
+			    op[i].function.schema_name, op[i].function.name);
+	return store_array(arena, names, count);
+}
+
+/* Names are qualified in expressions when nothing is on the path. */
+static bool
+begin(struct reading *r, const char *database)
+{
+	const char *const keywords[] = { "connect_timeout", "dbname",
+		"fallback_application_name", "client_encoding", NULL };
+	const char *const values[] = { "10", database, "lockstep gen",
+		"UTF8", NULL };
+	PGresult *result;
+	bool well;
+
+	r->connection = PQconnectdbParams(keywords, values, 1);
+	arena_defer(r->arena, drop_connection, r->connection);
+	if (PQstatus(r->connection) != CONNECTION_OK) {
+		complain(r, "the database cannot be reached");
+		return false;
+	}
+	PQsetNoticeProcessor(r->connection, ignore, NULL);
+	result = PQexec(r->connection, "begin transaction isolation level "
+	    "repeatable read, read only; set local search_path = ''; "
+	    "set local statement_timeout = '30s'");
+	well = PQresultStatus(result) == PGRES_COMMAND_OK;
+	PQclear(result);
+	if (!well)
+		complain(r, "the catalog cannot be read");
+	return well;
+}
+
+const struct catalog *
+catalog_read(const char *database, const struct contract *contract,
+    struct arena *arena, struct buf *fault)
+{
+	const struct contract_about *about = contract_about(contract);
+	struct reading r = { .arena = arena, .fault = fault };
+
+	r.params[0] = schemas_of(contract, arena);
+	r.params[1] = store_array(arena, about->roles, about->role_count);
+	r.params[2] = functions_of(contract, arena);
+	r.catalog = arena_alloc(arena, sizeof(*r.catalog));
+	if (!begin(&r, database) || !choose_roles(&r, about) ||
+	    !read_roles(&r) || !read_tables(&r) || !read_functions(&r))
+		return NULL;
+	return r.catalog;
+}
+
+const struct catalog_table *
+catalog_table(const struct catalog *catalog, const struct relation *relation)
+{
+	for (size_t i = 0; i < catalog->table_count; i++)
+		if (strcmp(catalog->tables[i].schema,
+		    relation->schema_name) == 0 &&
+		    strcmp(catalog->tables[i].name, relation->name) == 0)
+			return &catalog->tables[i];
+	return NULL;
+}
+
+const struct catalog_function *
+catalog_function(const struct catalog *catalog,
+    const struct relation *relation)
+{
+	for (size_t i = 0; i < catalog->function_count; i++)
+		if (strcmp(catalog->functions[i].schema,
+		    relation->schema_name) == 0 &&
+		    strcmp(catalog->functions[i].name, relation->name) == 0)
+			return &catalog->functions[i];
+	return NULL;
+}

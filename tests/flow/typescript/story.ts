@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: MIT
+//
+// The service as its people use it: every operation by its generated
+// function, and the refusals that the contract names.
+
+import {
+  ABSENT, ALICE, BOB, accountInvitations, accountMembers, accounts, affiliates,
+  alice, bob, campaigns, commissions, companies, couponRedemptions, coupons,
+  draft, events, good, letters, newLetter, nobody, payouts, psql, referrals,
+  refused, registered, service, stranger, supportTickets, users,
+} from './world.ts';
+import type { Somebody } from './world.ts';
+import type * as api from './api/index.ts';
+import { holds, same, test } from './tap.ts';
+
+test('A letter is written, read, changed, listed and deleted', async () => {
+  const made = good(await letters.create(alice, { body: newLetter }));
+  same([made.status, made.data.status, made.replayed], [201, 'draft', false]);
+  const { id } = made.data;
+  const read = good(await letters.read(alice, { id }));
+  same([read.data, read.etag], [made.data, made.etag]);
+  const some = good(await letters.read(alice, { id,
+    select: ['title', { owner: ['display_name'] }] }));
+  same(some.data, { title: newLetter.title, owner: { display_name: 'Alice' } });
+  const changed = good(await letters.update(alice,
+    { id, body: { title: 'Second thoughts', reference: null } },
+    { match: made.etag ?? '' }));
+  same(changed.data, { ...made.data, title: 'Second thoughts',
+    updated_at: changed.data.updated_at });
+  refused(await letters.update(alice, { id, body: { title: 'Third' } },
+    { match: made.etag ?? '' }), 'precondition_failed');
+  const minimal = good(await letters.update(alice,
+    { id, body: { title: 'Third' } }, { return: 'minimal' }));
+  const nothing: null = minimal.data;
+  same(nothing, null);
+  same(good(await letters.delete(alice, { id })).data, null);
+  refused(await letters.read(alice, { id }), 'not_found');
+});
+
+test('Lists are filtered as Postgres filters', async () => {
+  const count = (where: string) => Number(psql(`select count(*)
+    from app.letters where owner_id = '${ALICE}' and (${where})`));
+  const total = async (query: api.letters.ListQuery) =>
+    good(await letters.list(alice, { ...query, limit: 1, count: 'exact' }))
+      .meta.page.total;
+  const table: [api.letters.ListQuery, string][] = [
+    [{ where: { status: { in: ['sent', 'failed'] } } },
+      "status in ('sent', 'failed')"],
+    [{ where: { status: { not: { eq: 'draft' } }, reference: { is: null } } },
+      "status <> 'draft' and reference is null"],
+    [{ where: { reference: { is: 'not_null' } } }, 'reference is not null'],
+    [{ where: { title: { ilike: '*complaint*' } } },
+      "title ilike '%complaint%'"],
+    [{ where: { title: { not: { gte: 'C', lt: 'T' } } } },
+      "not (title >= 'C' and title < 'T')"],
+    [{ or: [{ status: { eq: 'draft' }, tone: { eq: 'formal' } },
+      { not: { or: [{ title: { gte: 'C' } },
+        { tone: { eq: 'neutral' } }] } }] },
+    "(status = 'draft' and tone = 'formal') or not (title >= 'C' or "
+      + "tone = 'neutral')"],
+    [{ where: { 'recipient->>name': { eq: 'Ada Byron' } } },
+      "recipient ->> 'name' = 'Ada Byron'"],
+    [{ where: { 'recipient->address->>city': { in: ['Ghent'] } } },
+      "recipient -> 'address' ->> 'city' = 'Ghent'"],
+  ];
+  for (const [query, where] of table) {
+    holds(count(where) > 0, `nothing to find: ${where}`);
+    same(await total(query), count(where), where);
+  }
+});
+
+test('Texts that are hard to quote are found', async () => {
+  const who = await registered();
+  const titles = ['a,b', 'say "hi"', '(x)', 'back\\slash', 'a.b', ' led', '*',
+    'ä & ö = ü + 50%', 'and(or)', 'not.eq.1', "it's"];
+  for (const title of titles)
+    await draft(who.client, { title });
+  const found = async (query: api.letters.ListQuery) =>
+    good(await letters.list(who.client, { ...query, limit: 100 })).data
+      .map((row) => row.title).sort();
+  for (const title of titles) {
+    same(await found({ where: { title: { eq: title } } }), [title]);
+    same(await found({ or: [{ title: { eq: title } }] }), [title]);
+    same(await found({ where: { title: { in: [title, 'no'] } } }), [title]);
+    same(await found({ and: [{ title: { in: [title] } }] }), [title]);
+  }
+  same(await found({ where: { title: { in: titles } } }), [...titles].sort());
+  same(await found({ or: titles.map((title) => ({ title: { eq: title } })) }),
+    [...titles].sort());
+});
+
+/** The ids of a list from a cursor on; a loop would have no type (TS7022). */
+async function idsFrom(after: string | null): Promise<string[]> {
+  const { data, meta } = good(await letters.list(alice, { select: ['id'],
+    order: ['-title', 'status'], limit: 100, after }));
+  const ids = data.map((row) => row.id);
+  return meta.page.next === null ? ids
+    : [...ids, ...await idsFrom(meta.page.next)];
+}
+
+test('A list is followed to its end, narrowed and sorted', async () => {
+  const ids = await idsFrom(null);
+  same(ids.length, Number(psql(
+    `select count(*) from app.letters where owner_id = '${ALICE}'`)));
+  same(new Set(ids).size, ids.length);
+  const first = good(await letters.list(alice, { search: 'garden -lease',
+    select: ['title', { owner: ['display_name'] }], limit: 1 }));
+  same(first.data[0]!.owner, { display_name: 'Alice' });
+});
+
+test('A letter is sent, recalled, handed in, or failed', async () => {
+  const { id } = await draft();
+  same(good(await letters.send(alice, { id, body: { channel: 'email' } }))
+    .data.status, 'queued');
+  refused(await letters.send(alice, { id, body: {} }), 'letter_already_sent');
+  refused(await letters.update(alice, { id, body: { title: 'x' } }),
+    'letter_not_draft');
+  refused(await letters.delete(alice, { id }), 'letter_on_its_way');
+  same(good(await letters.recall(alice, { id })).data.status, 'draft');
+  refused(await letters.recall(alice, { id }), 'letter_not_queued');
+  good(await letters.send(alice, { id, body: {} }));
+  psql(`update lockstep.jobs set state = 'running' where state = 'queued'
+    and args ->> 'letter_id' = '${id}'`);
+  refused(await letters.recall(alice, { id }), 'letter_in_writing');
+  refused(await letters.complete(alice, { id, body: { content: 'Dear' } }),
+    'forbidden');
+  same(good(await letters.complete(service, { id, body: { content: 'Dear' } }))
+    .data.status, 'sent');
+  const other = await draft();
+  refused(await letters.send(alice, { id: other.id,
+    body: { channel: 'post' } }), 'recipient_unreachable');
+  good(await letters.send(alice, { id: other.id, body: {} }));
+  same(good(await letters.fail(service, { id: other.id,
+    body: { reason: 'No paper.' } })).data.failure_reason, 'No paper.');
+});
+
+test('A refusal of the form says where', async () => {
+  const reference = `r-${Date.now()}`;
+  await draft(alice, { reference });
+  const taken = refused(await letters.create(alice,
+    { body: { ...newLetter, reference } }), 'reference_taken');
+  same(taken.issues?.[0]?.path, ['reference']);
+  const failed = refused(await letters.create(alice, { body: { ...newLetter,
+    title: '', recipient: { name: 'Bob', email: 'bob' } } }),
+  'validation_failed');
+  same(failed.issues.map((issue) => [issue.path.join('.'), issue.code]),
+    [['title', 'too_small'], ['recipient.email', 'invalid_format']]);
+  holds(failed.requestId !== null, 'no request id');
+});
+
+test('People register once and change their own profile', async () => {
+  const who = stranger();
+  refused(await letters.create(who.client, { body: newLetter }),
+    'profile_required');
+  const body = { email: who.email, display_name: 'Zoe' };
+  refused(await users.register(who.client,
+    { body: { ...body, referral_code: '0123456789AB' } }),
+  'referral_code_unknown');
+  same(good(await users.register(who.client, { body })).data.id, who.sub);
+  refused(await users.register(who.client, { body }), 'already_registered');
+  same(good(await users.me(who.client, {})).data.email, who.email);
+  same(good(await users.read(who.client, { id: who.sub,
+    select: ['id', { letters: ['title'] }] })).data,
+  { id: who.sub, letters: [] });
+  same(good(await users.update(who.client, { id: who.sub,
+    body: { display_name: 'Zoe B.' } })).data.display_name, 'Zoe B.');
+  same(good(await users.list(service, { limit: 5 })).data.length, 5);
+  const { id } = await draft(who.client);
+  same(good(await users.setStatus(service, { id: who.sub,
+    body: { status: 'suspended' } })).data.status, 'suspended');
+  refused(await letters.send(who.client, { id, body: {} }), 'user_suspended');
+});
+
+async function coupon(more: object = {}) {
+  return good(await coupons.create(service, { body: {
+    code: `T-${Math.random().toString(36).slice(2, 12).toUpperCase()}`,
+    title: 'Test', credit_cents: 500, max_redemptions: 3,
+    starts_at: '2026-01-01T00:00:00Z', expires_at: '2099-01-01T00:00:00Z',
+    ...more } })).data;
+}
+
+test('A coupon is redeemed once a user, to its maximum, in its time',
+  async () => {
+    const made = await coupon({ max_redemptions: 1, is_public: true });
+    const body = { code: made.code };
+    same(good(await coupons.read(service, { id: made.id })).data, made);
+    good(await coupons.list(service, { limit: 2, where: {
+      is_public: { is: true } } }));
+    good(await campaigns.list(nobody, { limit: 3 }));
+    same(good(await campaigns.read(nobody, { code: made.code })).data.code,
+      made.code);
+    same(good(await coupons.terms(alice, { code: made.code })).data.redeemable,
+      true);
+    const [first, second] = [await registered(), await registered()];
+    good(await coupons.redeem(first.client, { body }));
+    refused(await coupons.redeem(first.client, { body }),
+      'coupon_already_redeemed');
+    refused(await coupons.redeem(second.client, { body }), 'coupon_used_up');
+    same(good(await couponRedemptions.list(first.client)).data.length, 1);
+    const redeem = async (code: string) =>
+      coupons.redeem(second.client, { body: { code } });
+    refused(await redeem('NOT-THERE'), 'coupon_not_found');
+    refused(await redeem((await coupon({
+      expires_at: '2026-01-02T00:00:00Z' })).code), 'coupon_expired');
+    refused(await redeem((await coupon({
+      starts_at: '2098-01-01T00:00:00Z' })).code), 'coupon_not_started');
+    const change = (change: api.coupons.UpdateInput['body']) =>
+      coupons.update(service, { id: two.id, body: change });
+    const two = await coupon({ max_redemptions: 2 });
+    good(await coupons.redeem(first.client, { body: { code: two.code } }));
+    good(await coupons.redeem(second.client, { body: { code: two.code } }));
+    refused(await change({ max_redemptions: 1 }), 'maximum_too_low');
+    refused(await change({ expires_at: '2000-01-01T00:00:00Z' }),
+      'period_invalid');
+    same(good(await change({ status: 'paused' })).data.status, 'paused');
+    refused(await coupons.create(service, { body: { code: made.code,
+      title: 'Again', credit_cents: 1, max_redemptions: 1,
+      expires_at: '2099-01-01T00:00:00Z' } }), 'code_taken');
+  });
+
+test('An affiliate earns, and is paid no more than was earned', async () => {
+  const who = await registered();
+  refused(await payouts.request(who.client, { body: { amount_cents: 1000 } }),
+    'affiliate_required');
+  const body = { payout_method: { type: 'paypal' as const,
+    email: 'zoe@letters.example' } };
+  const mine = good(await affiliates.become(who.client, { body })).data;
+  refused(await affiliates.become(who.client, { body }), 'already_affiliate');
+  const { id } = mine;
+  same(good(await affiliates.read(who.client, { id })).data, mine);
+  same(good(await affiliates.list(who.client)).data.length, 1);
+  good(await affiliates.update(who.client, { id, body }));
+  const customer = await registered(mine.code);
+  const purchase = { user_id: customer.sub, reference: customer.sub,
+    purchase_cents: 100000, currency: 'EUR' };
+  const earned = good(await commissions.record(service, { body: purchase }))
+    .data;
+  const record = (more: object) => commissions.record(service,
+    { body: { ...purchase, ...more } });
+  refused(await record({}), 'commission_already_recorded');
+  refused(await record({ user_id: ABSENT }), 'referral_not_found');
+  refused(await record({ reference: 'z', currency: 'USD' }),
+    'currency_mismatch');
+  good(await commissions.approve(service, { id: earned.id }));
+  refused(await commissions.approve(service, { id: earned.id }),
+    'commission_not_pending');
+  same(good(await commissions.list(who.client)).data.length, 1);
+  same(good(await referrals.list(who.client)).data.length, 1);
+  const balance = good(await affiliates.balance(who.client, { id })).data;
+  same(balance.available_cents, earned.amount_cents);
+  same(good(await affiliates.earnings(who.client,
+    { id, since: '2020-01-01' })).data.length, 1);
+  same(refused(await affiliates.earnings(who.client, { id, since: 'soon' }),
+    'invalid_query').issues[0]?.path, ['since']);
+  await paid(who.client, balance.available_cents);
+  good(await commissions.reverse(service, { id: earned.id }));
+  refused(await commissions.reverse(service, { id: earned.id }),
+    'commission_already_reversed');
+  good(await affiliates.setStatus(service, { id,
+    body: { status: 'suspended' } }));
+  refused(await payouts.request(who.client, { body: { amount_cents: 1000 } }),
+    'affiliate_suspended');
+});
+
+async function paid(who: api.Client, available: number): Promise<void> {
+  const request = async (amount_cents: number) =>
+    payouts.request(who, { body: { amount_cents } });
+  refused(await request(available + 1), 'balance_insufficient');
+  const { id } = good(await request(available)).data;
+  same(good(await payouts.read(who, { id })).data.status, 'requested');
+  good(await payouts.cancel(who, { id }));
+  refused(await payouts.cancel(who, { id }), 'payout_state_conflict');
+  const [one, two] = [good(await request(2000)).data,
+    good(await request(2000)).data];
+  good(await payouts.start(service, { id: one.id }));
+  good(await payouts.start(service, { id: two.id }));
+  same(good(await payouts.pay(service, { id: one.id,
+    body: { provider_reference: 't-1' } })).data.status, 'paid');
+  same(good(await payouts.fail(service, { id: two.id,
+    body: { reason: 'sent back' } })).data.status, 'failed');
+  same(good(await payouts.list(who)).data.length, 3);
+}
+
+async function invited(
+  owner: Somebody, guest: Somebody, id: string, role: 'agent' | 'viewer',
+): Promise<string> {
+  return good(await accounts.invite(owner.client,
+    { id, body: { email: guest.email, role } })).data.token;
+}
+
+test('An account is opened, and its people invited', async () => {
+  const [owner, guest] = [await registered(), await registered()];
+  const { id } = good(await accounts.open(owner.client,
+    { body: { name: 'Paper & Co' } })).data;
+  same(good(await accounts.read(owner.client, { id })).data.name, 'Paper & Co');
+  refused(await accounts.read(guest.client, { id }), 'not_found');
+  same(good(await accounts.list(owner.client)).data.length, 1);
+  good(await accounts.update(owner.client, { id, body: { name: 'Paper' } }));
+  const invitation = { body: {
+    token: await invited(owner, guest, id, 'viewer') } };
+  same(good(await accountInvitations.list(owner.client)).data.length, 1);
+  refused(await accountInvitations.accept(guest.client,
+    { body: { token: '0'.repeat(64) } }), 'invitation_not_found');
+  const member = good(await accountInvitations.accept(guest.client,
+    invitation)).data;
+  refused(await accountInvitations.accept(guest.client, { body: {
+    token: await invited(owner, guest, id, 'agent') } }), 'already_member');
+  const [left] = good(await accountInvitations.list(owner.client,
+    { where: { accepted_at: { is: null } } })).data;
+  good(await accountInvitations.delete(owner.client, { id: left!.id }));
+  same(good(await accountMembers.list(guest.client)).data.length, 2);
+  same(good(await accountMembers.update(owner.client,
+    { id: member.id, body: { role: 'agent' } })).data.role, 'agent');
+  same(good(await accounts.setPlan(service, { id, body: { plan: 'team' } }))
+    .data.plan, 'team');
+  await company(owner.client, guest.client, id);
+  good(await accountMembers.delete(guest.client, { id: member.id }));
+});
+
+async function company(
+  owner: api.Client, agent: api.Client, account_id: string,
+): Promise<void> {
+  const body = { account_id, name: 'Cedar Works', domain: 'cedar.example',
+    external_id: 'crm-7' };
+  const made = good(await companies.create(agent, { body }));
+  const { id } = made.data;
+  const create = async (more: object) =>
+    companies.create(agent, { body: { ...body, ...more } });
+  refused(await create({ external_id: 'crm-8' }), 'domain_taken');
+  refused(await create({ domain: 'b.example' }), 'external_id_taken');
+  same(good(await companies.update(agent, { id, body: { mrr_cents: 5000 } },
+    { match: made.etag ?? '' })).data.mrr_cents, 5000);
+  same(good(await companies.list(owner, { where: {
+    mrr_cents: { gte: 5000 } } })).data.length, 1);
+  const many = good(await companies.create(agent, { body: [
+    { ...body, name: 'One', external_id: 'w-1', domain: null },
+    { ...body, name: 'Cedar' }] }, { resolution: 'merge-duplicates' }));
+  same(many.data.map((row) => row.name), ['One', 'Cedar']);
+  same(good(await companies.create(agent, { body },
+    { resolution: 'ignore-duplicates' })).data, null);
+  await happenings(owner, agent, id);
+  await tickets(agent, id);
+  const read = good(await companies.read(owner, { id, select: ['name',
+    { tickets: ['subject'], account: ['plan'] }] }));
+  same(read.data, { name: 'Cedar', tickets: [{ subject: 'Late' }],
+    account: { plan: 'team' } });
+  refused(await companies.delete(owner, { id }), 'company_has_tickets');
+  good(await companies.delete(owner, { id: many.data[0]!.id }));
+}
+
+async function happenings(
+  owner: api.Client, agent: api.Client, company_id: string,
+): Promise<void> {
+  const event = { company_id, kind: 'nps' as const, score: 9,
+    external_id: 'e-1' };
+  const made = good(await events.create(agent, { body: event })).data;
+  same(good(await events.read(owner, { id: made.id })).data.score, 9);
+  same(good(await events.create(agent, { body: [
+    { company_id, kind: 'praise', message: 'good' }] })).data.length, 1);
+  refused(await events.create(agent, { body: event }), 'external_id_taken');
+  refused(await events.create(agent, { body: { ...event,
+    company_id: ABSENT } }), 'company_not_found');
+  same(good(await events.ingest(agent, { body: { events: [event,
+    { company_id, kind: 'comment', message: 'hm' }] } })).data,
+  { accepted: 1, duplicates: 1 });
+  same(good(await events.list(owner, { where: { kind: { eq: 'nps' } } }))
+    .data.length, 1);
+  same(good(await companies.health(owner, { id: company_id, days: 30 }))
+    .data.events, 3);
+}
+
+async function tickets(agent: api.Client, company_id: string): Promise<void> {
+  const { id } = good(await supportTickets.create(agent,
+    { body: { company_id, subject: 'Late' } })).data;
+  refused(await supportTickets.update(agent, { id,
+    body: { assignee_id: BOB } }), 'assignee_not_member');
+  same(good(await supportTickets.update(agent, { id,
+    body: { priority: 'urgent' } })).data.priority, 'urgent');
+  refused(await supportTickets.reopen(agent, { id }), 'ticket_already_open');
+  const resolution = { id, body: { resolution: 'done' } };
+  good(await supportTickets.resolve(agent, resolution));
+  refused(await supportTickets.resolve(agent, resolution), 'ticket_not_open');
+  good(await supportTickets.close(agent, { id }));
+  refused(await supportTickets.close(agent, { id }), 'ticket_already_closed');
+  good(await supportTickets.reopen(agent, { id }));
+  same(good(await supportTickets.read(agent, { id })).data.status, 'open');
+  const listed = good(await supportTickets.list(agent, { select: ['subject',
+    { company: ['name', { account: ['plan'], events: ['kind'] }] }] }));
+  same(listed.data[0]?.company?.account?.plan, 'team');
+  same(listed.data[0]?.company?.events.length, 3);
+}
+
+test('What is others\' is not there', async () => {
+  const { id } = await draft();
+  refused(await letters.read(bob, { id }), 'not_found');
+  refused(await letters.update(bob, { id, body: { title: 'His' } }),
+    'not_found');
+});
