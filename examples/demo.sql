@@ -127,8 +127,8 @@ cross join lateral (select
 	end,
 	pg_temp.pick('to ' || g, 'Ada Byron', 'Emil Post', 'Max Planck',
 		'Jane Doe', 'Rosa Parks', 'Li Wei'),
-	case when g % 20 < 8 then 'draft' when g % 20 = 8 then 'queued'
-		when g % 20 = 9 then 'failed' else 'sent' end,
+	case when g * 7 % 20 < 8 then 'draft' when g * 7 % 20 = 8 then 'queued'
+		when g * 7 % 20 = 9 then 'failed' else 'sent' end,
 	:'anchor'::timestamptz - (g / 4) * interval '137 minutes'
 ) as w (owner, name, status, at)
 on conflict do nothing;
