@@ -340,6 +340,19 @@ scope_issue(struct scope *sc, const struct place *place, enum rule rule,
 }
 
 void
+scope_issue_reword(struct scope *sc, const char *message)
+{
+	struct buf b;
+
+	if (sc->issue_count == 0)
+		return;
+	buf_init(&b, SIZE_MAX / 8);
+	buf_json_string(&b, message);
+	sc->issues[sc->issue_count - 1].message = moved(sc->arena, &b);
+	buf_release(&b);
+}
+
+void
 scope_issues_rewind(struct scope *sc, unsigned count)
 {
 	if (count < sc->issue_count) {

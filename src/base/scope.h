@@ -103,6 +103,9 @@ void scope_init(struct scope *sc, struct arena *arena);
 void scope_issue(struct scope *sc, const struct place *place, enum rule rule,
     const struct issue_param *params, size_t n);
 
+/* The issue that was added last is told in these words: the contract's own. */
+void scope_issue_reword(struct scope *sc, const char *message);
+
 /* Forgets the issues from number `count` on (a branch was taken back). */
 void scope_issues_rewind(struct scope *sc, unsigned count);
 

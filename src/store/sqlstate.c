@@ -94,9 +94,11 @@ declare(struct scope *sc, const struct declared *d)
 		at[i].name = d->path[i];
 		at[i].length = strlen(d->path[i]);
 	}
-	if (d->path_length > 0)
+	if (d->path_length > 0) {
 		scope_issue(sc, &at[d->path_length - 1], RULE_CONSTRAINT, NULL,
 		    0);
+		scope_issue_reword(sc, d->message);
+	}
 	return scope_declare(sc, d->code, d->status, d->message);
 }
 

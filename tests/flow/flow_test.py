@@ -173,8 +173,10 @@ def reference_unique_by_owner(s):
     owner may use the same."""
     body = {**sut.NEW_LETTER, "reference": "my-own"}
     same(s.curl("POST", "/api/letters", s.alice, body).status, 201)
-    refused(s.curl("POST", "/api/letters", s.alice, body), 409,
-            "reference_taken", ["reference"])
+    again = s.curl("POST", "/api/letters", s.alice, body)
+    refused(again, 409, "reference_taken", ["reference"])
+    same(again.error["issues"][0]["message"],
+         "Another letter of yours has this reference.", "the contract's words")
     same(s.curl("POST", "/api/letters", s.bob, body).status, 201)
 
 

@@ -114,11 +114,7 @@ export function placeIssues(form: LetterForm, problem: unknown): FieldPath<Field
     const issue = problem.issues?.find(({ path }) =>
       `${path.join('.')}.`.startsWith(`${name}.`));
 
-    // A constraint's issue only says where; the problem says what.
-    if (issue) form.setError(name, {
-      type: issue.code,
-      message: issue.keyword === 'constraint' ? problem.message : issue.message,
-    });
+    if (issue) form.setError(name, { type: issue.code, message: issue.message });
     return issue !== undefined;
   });
 
