@@ -142,6 +142,33 @@ def folders_compile(s):
                   moduleResolution="NodeNext"), [], "found")
 
 
+# What the examples of doc/CLIENT.md take of the page around them.
+AROUND = """
+declare function show(id: string, tag: string | null): void;
+declare function mark(field: string, message: string): void;
+declare function say(message: string, request: string | null): void;
+declare function later(): void;
+declare function renew(): Promise<{ accessToken: string }>;
+declare function provisional(
+  body: import('./api/index.ts').LetterCreate): import('./api/index.ts').Letter;
+"""
+
+
+@case
+def examples_compile(s):
+    """The examples of doc/CLIENT.md compile as they stand."""
+    work = s.work / "examples"
+    work.mkdir()
+    generate(REFERENCE, work / "api")
+    (work / "around.d.ts").write_text(AROUND)
+    found = re.findall(r"^```ts\n(.*?)^```$",
+                       (SRCDIR / "doc/CLIENT.md").read_text(), re.M | re.S)
+    assert len(found) > 3, found
+    for number, text in enumerate(found):
+        (work / f"example{number}.ts").write_text(text)
+    same(compile_(s, work, "*.ts", target="ES2022"), [], "found")
+
+
 @case
 def twins_compile_and_do_not(s):
     """Code that uses the folder as it should compiles, and each of its twins
