@@ -9,8 +9,7 @@ alter table app.coupon_redemptions force row level security;
 
 grant select (
 	id, coupon_id, code, credit_cents, currency, created_at
-) on app.coupon_redemptions to authenticated;
-grant select on app.coupon_redemptions to service_role;
+) on app.coupon_redemptions to authenticated, service_role;
 grant select on app.coupon_redemptions to lockstep_logic;
 grant insert (
 	coupon_id, owner_id, code, credit_cents, currency

@@ -49,7 +49,8 @@ struct auth *call_auth(const struct auth_options *options) MUST_CHECK;
 /* Tells why auth_mint() gave no token. */
 void call_no_token(const struct scope *sc, enum problem p);
 
-/* The commands that have a file of their own: command_token.c, ... */
+/* The commands that have a file of their own: command_check.c, ... */
+int call_check(struct call *call);
 int call_token(struct call *call);
 int call_gen(struct call *call);
 int call_validate(struct call *call);

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "auth/auth.h"
 #include "base/text.h"
@@ -313,41 +312,6 @@ run_explain(struct call *call)
 	return status;
 }
 
-static bool
-is_directory(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-static int
-run_check(struct call *call)
-{
-	const char *given = call_flag(call, "contract");
-	const char *format = call_flag(call, "format");
-	const char *directory = call->config.contract;
-	bool strict = call_flag(call, "strict") != NULL;
-	const struct finding *findings;
-	size_t count;
-
-	if (given == NULL)
-		return call_trouble("check needs --contract");
-	if (given[0] != '\0')
-		directory = given;
-	if (call->argc > 0)
-		directory = call->argv[0];
-	if (format != NULL && strcmp(format, "text") != 0 &&
-	    strcmp(format, "json") != 0)
-		return call_trouble("--format must be text or json");
-	if (!is_directory(directory))
-		return call_trouble("there is no directory %s", directory);
-	contract_check(directory, call->arena, &findings, &count);
-	tool_check(findings, count, strict, format != NULL &&
-	    strcmp(format, "json") == 0, stdout);
-	return count == 0 ? EXIT_WELL : EXIT_FOUND;
-}
-
 static int
 run_config(struct call *call)
 {
@@ -442,12 +406,23 @@ static struct command commands[] = {
 		  "wire, basic or flag.") },
 	    false, 1, INT_MAX, call_validate },
 	{ "check", "[DIRECTORY]",
-	    "Check a contract: its faults, and what the profile asks.",
-	    { FLAG("contract", NULL, "Check the contract in the directory, or "
-		  "the one of the settings."),
-	      FLAG("strict", NULL, "What the profile asks are errors."),
-	      FLAG("format", "HOW", "text or json.") },
-	    false, 0, 1, run_check },
+	    "Check the contract, the database against it, and row security.",
+	    { FLAG("contract", NULL, "Check the contract alone, in the "
+		  "directory, or the one of the settings."),
+	      FLAG("without-database", NULL, "The same."),
+	      FLAG("strict", NULL, "Warnings are errors."),
+	      FLAG("format", "HOW", "table, json or sarif."),
+	      FLAG("only", "ID,...", "Look at these rules of the database "
+		  "alone; may be repeated."),
+	      FLAG("except", "ID[:OBJECT],...", "Leave these out; may be "
+		  "repeated."),
+	      FLAG("generated", "DIR", "Look at the documents there that gen "
+		  "made, by their names: openapi.*, matrix.*, flow.*; may be "
+		  "repeated."),
+	      FLAG("server", "URL", "That openapi was made with."),
+	      FLAG("rules", NULL, "List the rules of the database: id, level, "
+		  "title.") },
+	    false, 0, 1, call_check },
 	{ "config", "", "Print a sample lockstep.conf with every setting.",
 	    { { 0 } }, false, 0, 0, run_config },
 	{ "version", "", "Print the version.", { { 0 } }, false, 0, 0,

@@ -111,6 +111,7 @@ struct declared {
 
 struct resource {
 	const char *name;		/* letters */
+	const char *file;		/* resources/letters.json */
 	const char *path;		/* /letters */
 	const char *schema_file;	/* schemas/letter.json */
 	struct relation table;		/* name NULL when there is none */
@@ -413,6 +414,59 @@ const char *publication_field(struct publication *publication,
 /* The component of that number, in the order in which they came, or NULL. */
 const struct component *publication_component(
     const struct publication *publication, size_t number);
+
+/*
+ * What the schema of a field says of its values, and where.  What is not said
+ * has the widest bounds.
+ */
+struct facts {
+	size_t length_least, length_most;	/* characters; 0, SIZE_MAX */
+	int64_t least, most;		/* integers */
+	const char *const *values;	/* enum or const, of strings */
+	size_t value_count;
+	bool shaped;			/* a pattern or format binds strings */
+	bool stepped;			/* multipleOf binds numbers */
+	const char *fallback;		/* "default" as JSON text, or NULL */
+	const char *file;		/* of the schema; NULL = none */
+	size_t line, column;
+};
+void contract_facts(const struct field *field, struct arena *arena,
+    struct facts *ret);
+
+/* Does the field's schema take the text, as of a path or a query? */
+bool contract_takes(const struct field *field, const char *text);
+
+/* Must a create give the field? */
+bool contract_requires(const struct operation *operation,
+    const struct field *field);
+
+/*
+ * The values of a field in the examples of its resource's schema, in the form
+ * that Postgres reads; null is left out.  In the arena.
+ */
+const char *const *contract_examples(const struct contract *contract,
+    const struct resource *resource, const struct field *field,
+    struct arena *arena, size_t *ret_count);
+
+/*
+ * Where in a file of the contract that stands to which a path, the JSON text
+ * of an array of names and indexes, leads.  1, 1 when it cannot be read.
+ */
+void contract_place(const struct contract *contract, const char *file,
+    const char *path, size_t *ret_line, size_t *ret_column);
+
+/* What a team knows of and lives with: a finding of a check, with a reason. */
+struct accepted {
+	const char *rule, *object, *because;
+};
+
+/*
+ * Reads check.json below the contract's directory; none when it is not there.
+ * false: it cannot be taken, and "file:line:column: text" is in faults.
+ */
+bool contract_accepted(const char *directory, struct arena *arena,
+    const struct accepted **ret, size_t *ret_count, struct buf *faults)
+    MUST_CHECK;
 
 /* What is wrong with a contract, or could be better. */
 struct finding {

@@ -332,6 +332,7 @@ resource_load(struct loader *ld, const char *file)
 	members_check(ld, &d.at, resource_members, countof(resource_members));
 	name_load(ld, &d.at, d.resource);
 	own_path_load(ld, &d.at, d.resource);
+	d.resource->file = arena_string(ld->arena, file);
 	c->resource_count++;
 	d.resource->table = relation_load(ld, &d.at, "table", "app.letters");
 	schema_load(ld, &d);

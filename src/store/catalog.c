@@ -1,24 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The catalog, in six statements of one snapshot.  Postgres itself is asked
+ * The catalog, in nine statements of one snapshot.  Postgres itself is asked
  * what a role may (has_table_privilege and its like), so memberships and PUBLIC
  * are judged as they will be when it counts.  What is by role comes as one text
  * with a character a role, whose distance from '0' is the bits: one row each of
  * tables, columns, policies and functions, whatever the number of roles.
  */
-#include "store/internal.h"
+#include "store/catalog.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* One reading. */
-struct reading {
-	struct arena *arena;
-	PGconn *connection;
-	struct buf *fault;
-	const char *params[3];		/* schemas, roles, functions */
-	struct catalog *catalog;
-};
 
 static void
 drop_result(void *result)
@@ -49,8 +40,8 @@ complain(struct reading *r, const char *what)
 	buf_format(r->fault, "%s: %.*s", what, (int)length, words);
 }
 
-static const PGresult *
-ask(struct reading *r, const char *sql, int params)
+const PGresult *
+catalog_ask(struct reading *r, const char *sql, int params)
 {
 	PGresult *result = PQexecParams(r->connection, sql, params, NULL,
 	    r->params, NULL, NULL, 0);
@@ -61,15 +52,6 @@ ask(struct reading *r, const char *sql, int params)
 	complain(r, "the catalog cannot be read");
 	return NULL;
 }
-
-/* For each of the roles in $2, in their order, a character. */
-#define BY_ROLE(bits)                                                          \
-	"(select coalesce(string_agg(chr(48 + case when r.oid is null "        \
-	"then 0 else " bits " end), '' order by w.n), '') "                    \
-	"from unnest($2::text[]) with ordinality w(name, n) "                  \
-	"left join pg_roles r on r.rolname = w.name)"
-
-#define USES_SCHEMA "has_schema_privilege(r.oid, n.oid, 'USAGE')"
 
 static const char roles_sql[] =
     "select w.name, r.oid is not null, "
@@ -96,7 +78,11 @@ static const char tables_sql[] =
     "4 * has_table_privilege(r.oid, c.oid, 'UPDATE')::int + "
     "8 * has_table_privilege(r.oid, c.oid, 'DELETE')::int else 0 end + "
     "16 * pg_has_role(r.oid, c.relowner, 'USAGE')::int")
-    " from pg_class c join pg_namespace n on n.oid = c.relnamespace "
+    ", " BY_ROLE(USES_SCHEMA "::int") ", u.x & 8, u.x & 4, u.x & 16, "
+    "exists (select from pg_depend e where e.classid = 'pg_class'::regclass "
+    "and e.objid = c.oid and e.deptype = 'e') "
+    "from pg_class c join pg_namespace n on n.oid = c.relnamespace, "
+    "lateral pg_relation_is_updatable(c.oid, false) u(x) "
     "where n.nspname = any ($1::text[]) and c.relkind in "
     "('r', 'p', 'v', 'm', 'f') order by n.nspname, c.relname";
 
@@ -107,10 +93,35 @@ static const char columns_sql[] =
     "has_column_privilege(r.oid, c.oid, a.attnum, 'SELECT')::int + "
     "2 * has_column_privilege(r.oid, c.oid, a.attnum, 'INSERT')::int + "
     "4 * has_column_privilege(r.oid, c.oid, a.attnum, 'UPDATE')::int "
-    "else 0 end")
+    "else 0 end") ", format_type(b.oid, null), b.typcategory, "
+    "(select string_agg('(' || pg_get_expr(k.conbin, 0) || ')', ' and ') "
+    "from pg_constraint k where k.contypid = t.oid and k.contype = 'c'), "
+    "(select string_agg(e.enumlabel, E'\\n' order by "
+    "e.enumsortorder) from pg_enum e where e.enumtypid = b.oid), "
+    "case when b.oid in ('varchar'::regtype, 'bpchar'::regtype) then "
+    "greatest(0, coalesce(nullif(a.atttypmod, -1), t.typtypmod) - 4) "
+    "else 0 end, a.attnotnull or t.typnotnull, pg_get_expr(d.adbin, "
+    "d.adrelid), a.attidentity <> '', a.attidentity = 'a', "
+    "a.attgenerated <> '', exists (select from pg_depend x where "
+    "x.classid = 'pg_policy'::regclass and x.refclassid = "
+    "'pg_class'::regclass and x.refobjid = c.oid and "
+    "x.refobjsubid = a.attnum), exists (select from pg_depend x "
+    "join pg_policy p on p.oid = x.objid and p.polrelid <> c.oid where "
+    "x.classid = 'pg_policy'::regclass and x.refclassid = "
+    "'pg_class'::regclass and x.refobjid = c.oid and "
+    "x.refobjsubid = a.attnum), s.oid::regclass::text, case when s.oid is "
+    "not null then " BY_ROLE("has_sequence_privilege(r.oid, s.oid, 'USAGE')"
+    "::int") " end"
     " from pg_class c join pg_namespace n on n.oid = c.relnamespace "
     "join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and "
-    "not a.attisdropped where n.nspname = any ($1::text[]) and c.relkind in "
+    "not a.attisdropped join pg_type t on t.oid = a.atttypid "
+    "join pg_type b on b.oid = coalesce(nullif(t.typbasetype, 0), t.oid) "
+    "left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum "
+    "left join lateral (select q.oid from pg_depend x join pg_class q on "
+    "q.oid = x.refobjid and q.relkind = 'S' where x.classid = "
+    "'pg_attrdef'::regclass and x.objid = d.oid and x.refclassid = "
+    "'pg_class'::regclass limit 1) s on true "
+    "where n.nspname = any ($1::text[]) and c.relkind in "
     "('r', 'p', 'v', 'm', 'f') order by n.nspname, c.relname, a.attnum";
 
 /* A policy is for who has the rights of one of its roles, as to the rewriter. */
@@ -127,24 +138,14 @@ static const char policies_sql[] =
     "where n.nspname = any ($1::text[]) and c.relkind in "
     "('r', 'p', 'v', 'm', 'f') order by n.nspname, c.relname, p.polname";
 
-static const char functions_sql[] =
-    "select n.nspname, p.proname, pg_get_function_identity_arguments(p.oid), "
-    "o.rolname, p.prosecdef, o.rolsuper or o.rolbypassrls, "
-    BY_ROLE("(" USES_SCHEMA " and "
-    "has_function_privilege(r.oid, p.oid, 'EXECUTE'))::int")
-    " from pg_proc p join pg_namespace n on n.oid = p.pronamespace "
-    "join pg_roles o on o.oid = p.proowner "
-    "where n.nspname = any ($1::text[]) and p.prokind = 'f' "
-    "order by n.nspname, p.proname, 3";
-
-static bool
-is_true(const PGresult *rows, int row, int column)
+bool
+catalog_true(const PGresult *rows, int row, int column)
 {
 	return PQgetvalue(rows, row, column)[0] == 't';
 }
 
-static const char *
-text_or_null(const PGresult *rows, int row, int column)
+const char *
+catalog_text(const PGresult *rows, int row, int column)
 {
 	return PQgetisnull(rows, row, column) ? NULL :
 	    PQgetvalue(rows, row, column);
@@ -161,8 +162,8 @@ bits_by_role(struct reading *r, const char *text)
 	return bits;
 }
 
-static const bool *
-flags_by_role(struct reading *r, const char *text)
+const bool *
+catalog_flags(struct reading *r, const char *text)
 {
 	bool *flags = arena_alloc(r->arena,
 	    (r->catalog->role_count + 1) * sizeof(*flags));
@@ -176,7 +177,7 @@ flags_by_role(struct reading *r, const char *text)
 static bool
 choose_roles(struct reading *r, const struct contract_about *about)
 {
-	const PGresult *rows = ask(r, owners_sql, 3);
+	const PGresult *rows = catalog_ask(r, owners_sql, 3);
 	int owners = rows == NULL ? 0 : PQntuples(rows);
 	const char **names = arena_alloc(r->arena, (about->role_count +
 	    (size_t)owners + 1) * sizeof(*names));
@@ -196,7 +197,7 @@ choose_roles(struct reading *r, const struct contract_about *about)
 static bool
 read_roles(struct reading *r)
 {
-	const PGresult *rows = ask(r, roles_sql, 2);
+	const PGresult *rows = catalog_ask(r, roles_sql, 2);
 	struct catalog_role *roles;
 	int count = rows == NULL ? 0 : PQntuples(rows);
 
@@ -205,8 +206,8 @@ read_roles(struct reading *r)
 	roles = arena_alloc(r->arena, ((size_t)count + 1) * sizeof(*roles));
 	for (int i = 0; i < count; i++) {
 		roles[i].name = PQgetvalue(rows, i, 0);
-		roles[i].there = is_true(rows, i, 1);
-		roles[i].bypasses = is_true(rows, i, 2);
+		roles[i].there = catalog_true(rows, i, 1);
+		roles[i].bypasses = catalog_true(rows, i, 2);
 		r->catalog->database = PQgetvalue(rows, i, 3);
 	}
 	r->catalog->roles = roles;
@@ -222,10 +223,15 @@ take_table(struct reading *r, const PGresult *rows, int row,
 	t->name = PQgetvalue(rows, row, 2);
 	t->owner = PQgetvalue(rows, row, 3);
 	t->kind = PQgetvalue(rows, row, 4)[0];
-	t->enabled = is_true(rows, row, 5);
-	t->forced = is_true(rows, row, 6);
-	t->invoker = is_true(rows, row, 7);
+	t->enabled = catalog_true(rows, row, 5);
+	t->forced = catalog_true(rows, row, 6);
+	t->invoker = catalog_true(rows, row, 7);
 	t->rights = bits_by_role(r, PQgetvalue(rows, row, 8));
+	t->uses = catalog_flags(r, PQgetvalue(rows, row, 9));
+	for (int verb = CATALOG_INSERT; verb < CATALOG_VERB_COUNT; verb++)
+		if (PQgetvalue(rows, row, 9 + verb)[0] != '0')
+			t->writable |= 1u << verb;
+	t->extension = catalog_true(rows, row, 13);
 }
 
 static void
@@ -234,20 +240,36 @@ take_column(struct reading *r, const PGresult *rows, int row,
 {
 	c->name = PQgetvalue(rows, row, 1);
 	c->type = PQgetvalue(rows, row, 2);
-	c->required = is_true(rows, row, 3);
+	c->required = catalog_true(rows, row, 3);
 	c->rights = bits_by_role(r, PQgetvalue(rows, row, 4));
+	c->base = PQgetvalue(rows, row, 5);
+	c->category = PQgetvalue(rows, row, 6)[0];
+	c->domain_sql = catalog_text(rows, row, 7);
+	c->labels = catalog_lines(r, PQgetvalue(rows, row, 8),
+	    &c->label_count);
+	c->length = strtoul(PQgetvalue(rows, row, 9), NULL, 10);
+	c->not_null = catalog_true(rows, row, 10);
+	c->fallback = catalog_text(rows, row, 11);
+	c->identity = catalog_true(rows, row, 12);
+	c->always = catalog_true(rows, row, 13);
+	c->generated = catalog_true(rows, row, 14);
+	c->judged = catalog_true(rows, row, 15);
+	c->judged_elsewhere = catalog_true(rows, row, 16);
+	c->sequence = catalog_text(rows, row, 17);
+	if (c->sequence != NULL)
+		c->draws = catalog_flags(r, PQgetvalue(rows, row, 18));
 }
 
-/* What is between line breaks; the text is cut up. */
-static const char *const *
-lines_of(struct reading *r, char *text, size_t *ret_count)
+const char *const *
+catalog_lines(struct reading *r, const char *joined, size_t *ret_count)
 {
+	char *text = arena_string(r->arena, joined);
 	const char **lines = arena_alloc(r->arena,
 	    (strlen(text) + 1) * sizeof(*lines));
 	size_t count = 0;
 	char *line;
 
-	while ((line = strsep(&text, "\n")) != NULL)
+	while (*joined != '\0' && (line = strsep(&text, "\n")) != NULL)
 		lines[count++] = line;
 	*ret_count = count;
 	return lines;
@@ -276,18 +298,17 @@ take_policy(struct reading *r, const PGresult *rows, int row,
     struct catalog_policy *p)
 {
 	p->name = PQgetvalue(rows, row, 1);
-	p->restrictive = is_true(rows, row, 2);
+	p->restrictive = catalog_true(rows, row, 2);
 	p->verbs = verbs_of(PQgetvalue(rows, row, 3)[0]);
-	p->roles = lines_of(r, arena_string(r->arena,
-	    PQgetvalue(rows, row, 4)), &p->role_count);
-	p->using_sql = text_or_null(rows, row, 5);
-	p->check_sql = text_or_null(rows, row, 6);
-	p->applies = flags_by_role(r, PQgetvalue(rows, row, 7));
+	p->roles = catalog_lines(r, PQgetvalue(rows, row, 4),
+	    &p->role_count);
+	p->using_sql = catalog_text(rows, row, 5);
+	p->check_sql = catalog_text(rows, row, 6);
+	p->applies = catalog_flags(r, PQgetvalue(rows, row, 7));
 }
 
-/* How many rows from this one on are of the table; all come in its order. */
-static size_t
-rows_of(const PGresult *rows, int from, const char *oid)
+size_t
+catalog_rows_of(const PGresult *rows, int from, const char *oid)
 {
 	int row = from;
 
@@ -297,22 +318,27 @@ rows_of(const PGresult *rows, int from, const char *oid)
 	return (size_t)(row - from);
 }
 
+/* The parts of tables, and how far they were handed out. */
+struct parts {
+	const PGresult *columns, *policies;
+	int column, policy;
+};
+
 static void
 add_parts(struct reading *r, struct catalog_table *t, const char *oid,
-    const PGresult *columns, int *column, const PGresult *policies,
-    int *policy)
+    struct parts *parts)
 {
 	struct catalog_column *c;
 	struct catalog_policy *p;
 
-	t->column_count = rows_of(columns, *column, oid);
-	t->policy_count = rows_of(policies, *policy, oid);
+	t->column_count = catalog_rows_of(parts->columns, parts->column, oid);
+	t->policy_count = catalog_rows_of(parts->policies, parts->policy, oid);
 	c = arena_alloc(r->arena, (t->column_count + 1) * sizeof(*c));
 	p = arena_alloc(r->arena, (t->policy_count + 1) * sizeof(*p));
 	for (size_t i = 0; i < t->column_count; i++)
-		take_column(r, columns, (*column)++, &c[i]);
+		take_column(r, parts->columns, parts->column++, &c[i]);
 	for (size_t i = 0; i < t->policy_count; i++)
-		take_policy(r, policies, (*policy)++, &p[i]);
+		take_policy(r, parts->policies, parts->policy++, &p[i]);
 	t->columns = c;
 	t->policies = p;
 }
@@ -320,48 +346,27 @@ add_parts(struct reading *r, struct catalog_table *t, const char *oid,
 static bool
 read_tables(struct reading *r)
 {
-	const PGresult *rows = ask(r, tables_sql, 2);
-	const PGresult *columns = rows == NULL ? NULL : ask(r, columns_sql, 2);
-	const PGresult *policies = columns == NULL ? NULL :
-	    ask(r, policies_sql, 2);
-	int column = 0, policy = 0, count;
+	const PGresult *rows = catalog_ask(r, tables_sql, 2);
+	struct catalog_parts *more = catalog_parts(r);
+	struct parts parts = { .columns = catalog_ask(r, columns_sql, 2),
+		.policies = catalog_ask(r, policies_sql, 2) };
 	struct catalog_table *tables;
+	int count;
 
-	if (policies == NULL)
+	if (rows == NULL || more == NULL || parts.columns == NULL ||
+	    parts.policies == NULL)
 		return false;
 	count = PQntuples(rows);
 	tables = arena_alloc(r->arena, ((size_t)count + 1) * sizeof(*tables));
 	for (int i = 0; i < count; i++) {
+		const char *oid = PQgetvalue(rows, i, 0);
+
 		take_table(r, rows, i, &tables[i]);
-		add_parts(r, &tables[i], PQgetvalue(rows, i, 0), columns,
-		    &column, policies, &policy);
+		add_parts(r, &tables[i], oid, &parts);
+		catalog_parts_take(r, more, &tables[i], oid);
 	}
 	r->catalog->tables = tables;
 	r->catalog->table_count = (size_t)count;
-	return true;
-}
-
-static bool
-read_functions(struct reading *r)
-{
-	const PGresult *rows = ask(r, functions_sql, 2);
-	struct catalog_function *f;
-	int count = rows == NULL ? 0 : PQntuples(rows);
-
-	if (rows == NULL)
-		return false;
-	f = arena_alloc(r->arena, ((size_t)count + 1) * sizeof(*f));
-	for (int i = 0; i < count; i++) {
-		f[i].schema = PQgetvalue(rows, i, 0);
-		f[i].name = PQgetvalue(rows, i, 1);
-		f[i].arguments = PQgetvalue(rows, i, 2);
-		f[i].owner = PQgetvalue(rows, i, 3);
-		f[i].definer = is_true(rows, i, 4);
-		f[i].owner_bypasses = is_true(rows, i, 5);
-		f[i].execute = flags_by_role(r, PQgetvalue(rows, i, 6));
-	}
-	r->catalog->functions = f;
-	r->catalog->function_count = (size_t)count;
 	return true;
 }
 
@@ -421,6 +426,7 @@ begin(struct reading *r, const char *database)
 	PQsetNoticeProcessor(r->connection, ignore, NULL);
 	result = PQexec(r->connection, "begin transaction isolation level "
 	    "repeatable read, read only; set local search_path = ''; "
+	    "set local jit = off; "
 	    "set local statement_timeout = '30s'");
 	well = PQresultStatus(result) == PGRES_COMMAND_OK;
 	PQclear(result);
@@ -434,16 +440,18 @@ catalog_read(const char *database, const struct contract *contract,
     struct arena *arena, struct buf *fault)
 {
 	const struct contract_about *about = contract_about(contract);
-	struct reading r = { .arena = arena, .fault = fault };
+	struct reading *r = arena_alloc(arena, sizeof(*r));
 
-	r.params[0] = schemas_of(contract, arena);
-	r.params[1] = store_array(arena, about->roles, about->role_count);
-	r.params[2] = functions_of(contract, arena);
-	r.catalog = arena_alloc(arena, sizeof(*r.catalog));
-	if (!begin(&r, database) || !choose_roles(&r, about) ||
-	    !read_roles(&r) || !read_tables(&r) || !read_functions(&r))
+	*r = (struct reading){ .arena = arena, .fault = fault };
+	r->params[0] = schemas_of(contract, arena);
+	r->params[1] = store_array(arena, about->roles, about->role_count);
+	r->params[2] = functions_of(contract, arena);
+	r->catalog = arena_alloc(arena, sizeof(*r->catalog));
+	r->catalog->reading = r;
+	if (!begin(r, database) || !choose_roles(r, about) ||
+	    !read_roles(r) || !read_tables(r) || !catalog_functions(r))
 		return NULL;
-	return r.catalog;
+	return r->catalog;
 }
 
 const struct catalog_table *

@@ -10,6 +10,7 @@
 #include "auth/auth.h"
 #include "base/attribute.h"
 #include "base/buf.h"
+#include "base/check.h"
 #include "base/problem.h"
 #include "base/scope.h"
 #include "contract/contract.h"
@@ -172,6 +173,56 @@ struct catalog_column {
 	const char *name, *type;
 	bool required;			/* not null, and nothing fills it */
 	const unsigned *rights;		/* by role; no DELETE */
+	const char *base;		/* the type without its length, a
+					 * domain's own: "character varying" */
+	char category;			/* typcategory: N, S, D, E, A, ... */
+	const char *domain_sql;		/* a domain's CHECKs of VALUE, or NULL */
+	const char *const *labels;	/* of an enum */
+	size_t label_count;
+	size_t length;			/* of varchar(n), char(n); 0 = any */
+	bool not_null;
+	const char *fallback;		/* the default's SQL, or NULL */
+	bool identity, always;		/* GENERATED AS IDENTITY; ALWAYS */
+	bool generated;			/* from other columns */
+	bool judged;			/* a policy looks at it */
+	bool judged_elsewhere;		/* one of another table does */
+	const char *sequence;		/* that the default takes from, */
+	const bool *draws;		/* which roles may; or NULL */
+};
+
+struct catalog_constraint {
+	const char *name;
+	char kind;			/* contype: p, u, f, c, x, t */
+	const char *const *columns;
+	size_t column_count;
+	const char *check_sql;		/* of a CHECK, else NULL */
+	const char *schema, *table;	/* of a foreign key, else NULL: */
+	const char *const *keys;	/* its columns there */
+	size_t key_count;
+	bool valid;			/* of all rows, also the old */
+	bool deferrable;
+};
+
+/* A key of an index: a column, or an expression. */
+struct catalog_key {
+	const char *column;		/* NULL: */
+	const char *sql;
+	bool descending, nulls_first;
+};
+
+struct catalog_index {
+	const char *name, *method;
+	bool unique, valid;
+	const char *where_sql;		/* of a partial one, else NULL */
+	const struct catalog_key *keys;
+	size_t key_count;
+};
+
+struct catalog_trigger {
+	const char *name;
+	bool before;
+	unsigned verbs;			/* bits of catalog_right, no SELECT */
+	const char *source;		/* of its function */
 };
 
 struct catalog_table {
@@ -180,10 +231,27 @@ struct catalog_table {
 	bool enabled, forced;		/* row security */
 	bool invoker;			/* a view that asks as its caller */
 	const unsigned *rights;		/* by role, to all columns */
+	const bool *uses;		/* by role: may it use the schema? */
+	unsigned writable;		/* bits: a view may take no rows */
+	bool extension;			/* it belongs to one */
 	const struct catalog_column *columns;
 	size_t column_count;
 	const struct catalog_policy *policies;	/* by name */
 	size_t policy_count;
+	const struct catalog_constraint *constraints;	/* likewise */
+	size_t constraint_count;
+	const struct catalog_index *indexes;	/* likewise */
+	size_t index_count;
+	const struct catalog_trigger *triggers;	/* likewise */
+	size_t trigger_count;
+};
+
+/* What a function takes, or a column of what it gives. */
+struct catalog_argument {
+	const char *name;		/* "" when it has none */
+	const char *type;
+	char category;			/* typcategory */
+	bool optional;			/* it has a default */
 };
 
 struct catalog_function {
@@ -191,6 +259,17 @@ struct catalog_function {
 	bool definer;			/* runs as its owner */
 	bool owner_bypasses;		/* superuser or BYPASSRLS */
 	const bool *execute;		/* by role */
+	const bool *uses;		/* likewise: of its schema */
+	const struct catalog_argument *takes;
+	size_t take_count;
+	const struct catalog_argument *gives;	/* columns of a row */
+	size_t give_count;		/* 0: a plain value */
+	const char *type;		/* what it returns */
+	bool set;			/* any number of them */
+	char volatility;		/* v, s, i */
+	bool trigger;
+	bool used;			/* by a policy, default, view, ... */
+	const char *source;		/* its text */
 };
 
 struct catalog {
@@ -201,8 +280,10 @@ struct catalog {
 	size_t role_count;
 	const struct catalog_table *tables;	/* by schema and name */
 	size_t table_count;
-	const struct catalog_function *functions;	/* likewise */
+	/* Likewise, with those of lockstep, without those of extensions. */
+	const struct catalog_function *functions;
 	size_t function_count;
+	struct reading *reading;	/* for catalog_judge() */
 };
 
 /*
@@ -218,6 +299,51 @@ const struct catalog_table *catalog_table(const struct catalog *catalog,
     const struct relation *relation);
 const struct catalog_function *catalog_function(const struct catalog *catalog,
     const struct relation *relation);
+
+/*
+ * What a CHECK says of values, or how they compare with a default, by asking
+ * the database in the snapshot that the catalog is of.
+ */
+struct catalog_probe {
+	const char *sql;		/* the expression */
+	const char *column;		/* that it is about; NULL = none */
+	const char *type;		/* of the column */
+	const char *const *values;	/* in text form; JSON for a default */
+	size_t count;
+};
+enum holds { HOLDS_NO, HOLDS_YES, HOLDS_UNKNOWN };
+
+/* Does the expression hold for each value?  NULL holds, as it does there. */
+void catalog_judge(const struct catalog *catalog,
+    const struct catalog_probe *probe, enum holds *ret);
+
+/* Is the expression's value, as JSON, the one and only of the values? */
+enum holds catalog_judge_default(const struct catalog *catalog,
+    const struct catalog_probe *probe);
+
+/*
+ * The lint: what makes a database unsafe, wrong or slow behind this server, by
+ * the facts of its catalog, for every role that the login role can become.  The
+ * rules are in lint.def; a finding names its own way to be mended, or its
+ * rule's holds.
+ */
+struct lint_finding {
+	const struct check_rule *rule;
+	const char *object, *what, *mend;
+};
+
+/* All rules, in the order of their findings. */
+struct check_rules lint_rules(void);
+
+/*
+ * Looks, as whichever role the connection string names, in one read-only
+ * transaction.  `login` is the role that serves; NULL = the one of the
+ * connection.  false: one line in `fault` says why.  All of it is in the arena.
+ */
+bool lint_run(const char *database, const char *login,
+    const struct contract *contract, struct arena *arena,
+    const struct lint_finding **ret, size_t *ret_count, struct buf *fault)
+    MUST_CHECK;
 
 /*
  * A connection string as documents may show it: keywords and values without

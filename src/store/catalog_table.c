@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What hangs on the tables of a catalog beside columns and policies: their
+ * constraints, indexes and triggers.  Lists of names come as lines.  A trigger
+ * has its function's text, as what it raises and fills is nowhere else.
+ */
+#include "store/catalog.h"
+
+#include <string.h>
+
+struct catalog_parts {
+	const PGresult *constraints, *indexes, *triggers;
+	int constraint, index, trigger;
+};
+
+#define NAMES(numbers, table)                                                  \
+	"(select string_agg(a.attname, E'\\n' order by k.n) from unnest("      \
+	numbers ") with ordinality k(attnum, n) join pg_attribute a on "       \
+	"a.attrelid = " table " and a.attnum = k.attnum)"
+
+#define OF_TABLES                                                              \
+	" join pg_namespace n on n.oid = c.relnamespace "                      \
+	"where n.nspname = any ($1::text[]) and c.relkind in "                 \
+	"('r', 'p', 'v', 'm', 'f') "
+
+static const char constraints_sql[] =
+    "select c.oid, k.conname, k.contype, " NAMES("k.conkey", "c.oid") ", "
+    "case when k.contype = 'c' then pg_get_expr(k.conbin, k.conrelid) end, "
+    "fn.nspname, f.relname, " NAMES("k.confkey", "f.oid") ", "
+    "k.convalidated, k.condeferrable "
+    "from pg_class c join pg_constraint k on k.conrelid = c.oid "
+    "left join pg_class f on f.oid = nullif(k.confrelid, 0) "
+    "left join pg_namespace fn on fn.oid = f.relnamespace" OF_TABLES
+    "order by n.nspname, c.relname, k.conname";
+
+/*
+ * Each key is a line: whether it descends, whether NULLs come first, whether it
+ * is a column, then its name or expression.
+ */
+static const char indexes_sql[] =
+    "select c.oid, i.relname, m.amname, x.indisunique, x.indisvalid, "
+    "pg_get_expr(x.indpred, x.indrelid), "
+    "(select string_agg((x.indoption[k.n - 1] & 1)::text || "
+    "(x.indoption[k.n - 1] >> 1 & 1)::text || (k.attnum > 0)::int || "
+    "coalesce(a.attname, replace(pg_get_indexdef(i.oid, k.n::int, false), "
+    "E'\\n', ' ')), E'\\n' order by k.n) from unnest(x.indkey::int2[]) with "
+    "ordinality k(attnum, n) left join pg_attribute a on a.attrelid = c.oid "
+    "and a.attnum = k.attnum and k.attnum > 0 where k.n <= x.indnkeyatts) "
+    "from pg_class c join pg_index x on x.indrelid = c.oid "
+    "join pg_class i on i.oid = x.indexrelid join pg_am m on m.oid = i.relam"
+    OF_TABLES "order by n.nspname, c.relname, i.relname";
+
+static const char triggers_sql[] =
+    "select c.oid, t.tgname, (t.tgtype & 2) <> 0, (t.tgtype & 4) / 2 + "
+    "(t.tgtype & 16) / 4 + (t.tgtype & 8), p.prosrc "
+    "from pg_class c join pg_trigger t on t.tgrelid = c.oid and "
+    "not t.tgisinternal and t.tgenabled <> 'D' "
+    "join pg_proc p on p.oid = t.tgfoid" OF_TABLES
+    "order by n.nspname, c.relname, t.tgname";
+
+struct catalog_parts *
+catalog_parts(struct reading *r)
+{
+	struct catalog_parts *p = arena_alloc(r->arena, sizeof(*p));
+
+	*p = (struct catalog_parts){
+		.constraints = catalog_ask(r, constraints_sql, 1),
+		.indexes = catalog_ask(r, indexes_sql, 1),
+		.triggers = catalog_ask(r, triggers_sql, 1),
+	};
+	return p->constraints == NULL || p->indexes == NULL ||
+	    p->triggers == NULL ? NULL : p;
+}
+
+static void
+take_constraint(struct reading *r, const PGresult *rows, int row,
+    struct catalog_constraint *k)
+{
+	k->name = PQgetvalue(rows, row, 1);
+	k->kind = PQgetvalue(rows, row, 2)[0];
+	k->columns = catalog_lines(r, PQgetvalue(rows, row, 3),
+	    &k->column_count);
+	k->check_sql = catalog_text(rows, row, 4);
+	k->schema = catalog_text(rows, row, 5);
+	k->table = catalog_text(rows, row, 6);
+	k->keys = catalog_lines(r, PQgetvalue(rows, row, 7), &k->key_count);
+	k->valid = catalog_true(rows, row, 8);
+	k->deferrable = catalog_true(rows, row, 9);
+}
+
+static void
+take_index(struct reading *r, const PGresult *rows, int row,
+    struct catalog_index *x)
+{
+	const char *const *lines = catalog_lines(r, PQgetvalue(rows, row, 6),
+	    &x->key_count);
+	struct catalog_key *keys = arena_alloc(r->arena,
+	    (x->key_count + 1) * sizeof(*keys));
+
+	for (size_t i = 0; i < x->key_count; i++) {
+		keys[i].descending = lines[i][0] == '1';
+		keys[i].nulls_first = lines[i][1] == '1';
+		keys[i].column = lines[i][2] == '1' ? lines[i] + 3 : NULL;
+		keys[i].sql = lines[i] + 3;
+	}
+	x->name = PQgetvalue(rows, row, 1);
+	x->method = PQgetvalue(rows, row, 2);
+	x->unique = catalog_true(rows, row, 3);
+	x->valid = catalog_true(rows, row, 4);
+	x->where_sql = catalog_text(rows, row, 5);
+	x->keys = keys;
+}
+
+static void
+take_trigger(const PGresult *rows, int row, struct catalog_trigger *t)
+{
+	t->name = PQgetvalue(rows, row, 1);
+	t->before = catalog_true(rows, row, 2);
+	t->verbs = (unsigned)(PQgetvalue(rows, row, 3)[0] - '0');
+	if (PQgetlength(rows, row, 3) > 1)
+		t->verbs = t->verbs * 10 +
+		    (unsigned)(PQgetvalue(rows, row, 3)[1] - '0');
+	t->source = PQgetvalue(rows, row, 4);
+}
+
+void
+catalog_parts_take(struct reading *r, struct catalog_parts *p,
+    struct catalog_table *t, const char *oid)
+{
+	struct catalog_constraint *k;
+	struct catalog_index *x;
+	struct catalog_trigger *g;
+
+	t->constraint_count = catalog_rows_of(p->constraints, p->constraint,
+	    oid);
+	t->index_count = catalog_rows_of(p->indexes, p->index, oid);
+	t->trigger_count = catalog_rows_of(p->triggers, p->trigger, oid);
+	k = arena_alloc(r->arena, (t->constraint_count + 1) * sizeof(*k));
+	x = arena_alloc(r->arena, (t->index_count + 1) * sizeof(*x));
+	g = arena_alloc(r->arena, (t->trigger_count + 1) * sizeof(*g));
+	for (size_t i = 0; i < t->constraint_count; i++)
+		take_constraint(r, p->constraints, p->constraint++, &k[i]);
+	for (size_t i = 0; i < t->index_count; i++)
+		take_index(r, p->indexes, p->index++, &x[i]);
+	for (size_t i = 0; i < t->trigger_count; i++)
+		take_trigger(p->triggers, p->trigger++, &g[i]);
+	t->constraints = k;
+	t->indexes = x;
+	t->triggers = g;
+}
