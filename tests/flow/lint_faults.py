@@ -79,7 +79,8 @@ GIVEN = "grant create on schema app to lockstep_logic; " \
     "alter function {t}_f() owner to lockstep_logic; " \
     "revoke create on schema app from lockstep_logic; "
 NAMED = "create policy used on {t} for delete to authenticated " \
-    "using (owner_id = (select auth.uid()) and (select {t}_f()) > 1); grant delete on {t} to authenticated;"
+    "using (owner_id = (select auth.uid()) and (select {t}_f()) > 1); " \
+    "grant delete on {t} to authenticated;"
 ALONE = ("definer-uncalled", "{t}_f()")
 
 LOCAL = [
