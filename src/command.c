@@ -416,9 +416,9 @@ static struct command commands[] = {
 		  "alone; may be repeated."),
 	      FLAG("except", "ID[:OBJECT],...", "Leave these out; may be "
 		  "repeated."),
-	      FLAG("generated", "DIR", "Look at the documents there that gen "
-		  "made, by their names: openapi.*, matrix.*, flow.*; may be "
-		  "repeated."),
+	      FLAG("generated", "DIR", "Look at what gen made there: a folder of "
+		  "typescript; documents by their names, openapi.*, matrix.*, "
+		  "flow.*; may be repeated."),
 	      FLAG("server", "URL", "That openapi was made with."),
 	      FLAG("rules", NULL, "List the rules of the database: id, level, "
 		  "title.") },

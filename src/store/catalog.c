@@ -82,7 +82,9 @@ static const char tables_sql[] =
     "exists (select from pg_depend e where e.classid = 'pg_class'::regclass "
     "and e.objid = c.oid and e.deptype = 'e') "
     "from pg_class c join pg_namespace n on n.oid = c.relnamespace, "
-    "lateral pg_relation_is_updatable(c.oid, false) u(x) "
+    /* Of a foreign table it asks the wrapper, which may have no handler. */
+    "lateral (select case c.relkind when 'f' then 28 "
+    "else pg_relation_is_updatable(c.oid, false) end) u(x) "
     "where n.nspname = any ($1::text[]) and c.relkind in "
     "('r', 'p', 'v', 'm', 'f') order by n.nspname, c.relname";
 

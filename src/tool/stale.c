@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Documents that were made of a contract, and whether they still are what would
- * be made: each is made anew in memory and compared byte by byte.  One is known
- * by its name, whatever follows the dot: matrix.md, openapi.json.
+ * What was made of a contract, and whether it still is what would be made: each
+ * is made anew in memory and compared byte by byte.  A document is known by its
+ * name, whatever follows the dot: matrix.md, openapi.json; a folder of
+ * TypeScript by the first line of its index.ts.
  */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "tool/findings.h"
 #include "tool/tool.h"
+#include "tool/typescript.h"
 
 enum { FILE_MAX = 64 << 20 };
 
@@ -66,6 +69,59 @@ is_made(const struct dirent *entry)
 	return number_of(entry->d_name) < countof(made);
 }
 
+static bool
+has(struct findings *findings, const char *directory, const char *name)
+{
+	return access(arena_format(findings->arena, "%s/%s", directory, name),
+	    F_OK) == 0;
+}
+
+static bool
+is_folder(struct findings *findings, const char *directory)
+{
+	struct buf there;
+	bool ours;
+
+	buf_init(&there, FILE_MAX);
+	ours = file_read(arena_format(findings->arena, "%s/index.ts",
+	    directory), &there) && there.length >= strlen(TYPESCRIPT_MARK) &&
+	    memcmp(there.at, TYPESCRIPT_MARK, strlen(TYPESCRIPT_MARK)) == 0;
+	buf_release(&there);
+	return ours;
+}
+
+/* Parts that are not there were not wanted. */
+static void
+check_folder(const struct contract *contract, const char *directory,
+    const struct check_rule *rule, struct findings *findings)
+{
+	struct gen_options o = { .check = true, .without =
+		(has(findings, directory, "zod.ts") ? 0 : GEN_ZOD) |
+		(has(findings, directory, "queries") ? 0 : GEN_QUERIES) };
+	size_t length = 0;
+	char *told = NULL;
+	enum gen_outcome outcome = GEN_WELL;
+
+	if (!is_folder(findings, directory))
+		return;
+	o.told = open_memstream(&told, &length);
+	if (o.told != NULL) {
+		outcome = typescript_folder(&o, contract, directory);
+		fclose(o.told);
+	}
+	if (outcome != GEN_WELL)
+		findings_add(findings, &(struct db_finding){ .rule = rule,
+		    .object = arena_string(findings->arena, directory),
+		    .file = "api.json", .line = 1, .column = 1,
+		    .what = "it is not what lockstep gen typescript makes now",
+		    .mend = arena_format(findings->arena, "lockstep gen "
+			"typescript --out %s%s%s", directory,
+			o.without != 0 ? " --without " : "",
+			o.without == 0 ? "" : o.without == GEN_ZOD ? "zod" :
+			o.without == GEN_QUERIES ? "queries" : "zod,queries") });
+	free(told);
+}
+
 bool
 tool_stale(const struct gen_options *options, const struct contract *contract,
     const char *directory, const struct check_rule *rule,
@@ -90,7 +146,9 @@ tool_stale(const struct gen_options *options, const struct contract *contract,
 				"gen %s --out %s", made[number].name, path) });
 		free(entries[i]);
 	}
-	if (count >= 0)
-		free(entries);
-	return count >= 0;
+	if (count < 0)
+		return false;
+	free(entries);
+	check_folder(contract, directory, rule, findings);
+	return true;
 }

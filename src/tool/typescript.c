@@ -15,8 +15,6 @@
 
 #include "base/file.h"
 
-#define MARK "// Made by lockstep gen typescript from "
-
 /* The files that are copied as they stand: name, text. */
 static const struct {
 	const char *name, *text;
@@ -208,7 +206,7 @@ is_made(const struct folder *f, const char *name)
 static bool
 is_marked(const char *path)
 {
-	char line[sizeof(MARK)] = "";
+	char line[sizeof(TYPESCRIPT_MARK)] = "";
 	struct stat st;
 	FILE *file;
 
@@ -220,7 +218,7 @@ is_marked(const char *path)
 	if (fgets(line, sizeof(line), file) == NULL)
 		line[0] = '\0';
 	fclose(file);
-	return strcmp(line, MARK) == 0;
+	return strcmp(line, TYPESCRIPT_MARK) == 0;
 }
 
 static void
@@ -271,7 +269,8 @@ first_line(struct typescript *ts)
 {
 	const struct contract_about *about = contract_about(ts->contract);
 
-	return arena_format(ts->arena, MARK "\"%s\" %s: do not edit, make it "
+	return arena_format(ts->arena,
+	    TYPESCRIPT_MARK "\"%s\" %s: do not edit, make it "
 	    "again.\n", typescript_plain(ts, about->title),
 	    typescript_plain(ts, about->version));
 }

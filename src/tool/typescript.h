@@ -10,6 +10,9 @@
 
 /* What the writers of the TypeScript folder share.  Private to tool/. */
 
+/* The first line of each file begins so: it is ours to change or remove. */
+#define TYPESCRIPT_MARK "// Made by lockstep gen typescript from "
+
 /* One folder while it is made. */
 struct typescript {
 	const struct contract *contract;

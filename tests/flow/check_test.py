@@ -460,6 +460,13 @@ def stale_documents_are_found(s):
     same([f["object"] for f in json.loads(done.stdout)],
          [f"{directory}/matrix.md"])
     same(s.check("--generated", directory / "absent").returncode, 2)
+    client = s.directory / "client"
+    s.run("gen", "typescript", "--out", client, "--without", "zod")
+    same(s.check("--strict", "--generated", client).stdout,
+         "0 errors, 0 warnings, 0 notes\n", "a client without zod")
+    (client / "types.ts").unlink()
+    done = s.check("--format", "json", "--generated", client)
+    same([f["object"] for f in json.loads(done.stdout)], [str(client)])
 
 
 def place(file, path):
