@@ -153,33 +153,6 @@ check_contract(struct check *c)
 		findings_add_contract(&c->findings, list, c->of_contract);
 }
 
-/* Any table of the contract's that a finding is about, for where it stands. */
-static void
-place_findings(struct check *c, const struct contract *contract)
-{
-	size_t count;
-	const struct resource *r = contract_resources(contract, &count);
-
-	for (size_t i = 0; i < c->findings.count; i++) {
-		struct db_finding *f = &c->findings.at[i];
-
-		for (size_t n = 0; n < count && f->file == NULL; n++) {
-			const char *name = r[n].table.name == NULL ? "" :
-			    arena_format(c->call->arena, "%s.%s",
-				r[n].table.schema_name, r[n].table.name);
-			size_t length = strlen(name);
-
-			if (length == 0 || strncmp(f->object, name,
-			    length) != 0 || (f->object[length] != '\0' &&
-			    strchr(". (", f->object[length]) == NULL))
-				continue;
-			f->file = r[n].file;
-			contract_place(contract, r[n].file, "[\"table\"]",
-			    &f->line, &f->column);
-		}
-	}
-}
-
 /* The documents of each --generated. */
 static bool
 check_generated(struct check *c, const struct contract *contract,
@@ -199,32 +172,19 @@ check_generated(struct check *c, const struct contract *contract,
 	return true;
 }
 
-static bool
-check_drift(struct check *c, const struct contract *contract,
-    struct buf *fault)
-{
-	const struct catalog *catalog = catalog_read(
-	    c->call->config.database, contract, c->call->arena, fault);
-
-	if (catalog == NULL)
-		return false;
-	tool_drift(contract, catalog, &c->findings);
-	return check_generated(c, contract, catalog, fault);
-}
-
 static int
 check_database(struct check *c, const struct contract *contract)
 {
+	const struct catalog *catalog;
 	struct buf fault;
 	bool well;
 
 	buf_init(&fault, 4096);
-	well = check_drift(c, contract, &fault) &&
-	    tool_lint(contract, c->call->config.database, &c->findings,
-		&fault);
-	if (well)
-		place_findings(c, contract);
-	else
+	catalog = tool_examine(contract, c->call->config.database,
+	    &c->findings, &fault);
+	well = catalog != NULL && check_generated(c, contract, catalog,
+	    &fault);
+	if (!well)
 		call_trouble("%s; --without-database checks the contract alone",
 		    fault.length > 0 ? fault.at : "there is no catalog");
 	buf_release(&fault);
@@ -235,18 +195,12 @@ check_database(struct check *c, const struct contract *contract)
 static bool
 accept(struct check *c)
 {
-	const struct accepted *list;
 	struct buf faults;
-	size_t count;
 	bool well;
 
 	buf_init(&faults, 1 << 16);
-	well = contract_accepted(c->directory, c->call->arena, &list, &count,
-	    &faults);
-	if (well)
-		tool_accept(&c->findings, list, count,
-		    c->choice.only_count == 0);
-	else
+	well = tool_accepted(&c->findings, c->choice.only_count == 0, &faults);
+	if (!well)
 		fputs(faults.at, stderr);
 	buf_release(&faults);
 	return well;

@@ -11,46 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void
-drop_result(void *result)
-{
-	PQclear(result);
-}
-
-static void
-drop_connection(void *connection)
-{
-	PQfinish(connection);
-}
-
-static void
-ignore(void *context, const char *message)
-{
-	(void)context;
-	(void)message;
-}
-
-/* The server's words on one line. */
-static void
-complain(struct reading *r, const char *what)
-{
-	const char *words = PQerrorMessage(r->connection);
-	size_t length = strcspn(words, "\n");
-
-	buf_format(r->fault, "%s: %.*s", what, (int)length, words);
-}
-
 const PGresult *
 catalog_ask(struct reading *r, const char *sql, int params)
 {
-	PGresult *result = PQexecParams(r->connection, sql, params, NULL,
-	    r->params, NULL, NULL, 0);
-
-	arena_defer(r->arena, drop_result, result);
-	if (PQresultStatus(result) == PGRES_TUPLES_OK)
-		return result;
-	complain(r, "the catalog cannot be read");
-	return NULL;
+	return snapshot_ask(&r->snapshot, sql, r->params, params);
 }
 
 static const char roles_sql[] =
@@ -372,71 +336,6 @@ read_tables(struct reading *r)
 	return true;
 }
 
-/* The schemas that the contract names, as an array; one may come twice. */
-static const char *
-schemas_of(const struct contract *contract, struct arena *arena)
-{
-	size_t resources, operations, count = 0;
-	const struct resource *r = contract_resources(contract, &resources);
-	const struct operation *op = contract_operations(contract,
-	    &operations);
-	const char **names = arena_alloc(arena,
-	    (resources + operations + 1) * sizeof(*names));
-
-	for (size_t i = 0; i < resources; i++)
-		if (r[i].table.name != NULL)
-			names[count++] = r[i].table.schema_name;
-	for (size_t i = 0; i < operations; i++)
-		if (op[i].function.name != NULL)
-			names[count++] = op[i].function.schema_name;
-	return store_array(arena, names, count);
-}
-
-static const char *
-functions_of(const struct contract *contract, struct arena *arena)
-{
-	size_t operations, count = 0;
-	const struct operation *op = contract_operations(contract,
-	    &operations);
-	const char **names = arena_alloc(arena,
-	    (operations + 1) * sizeof(*names));
-
-	for (size_t i = 0; i < operations; i++)
-		if (op[i].function.name != NULL)
-			names[count++] = arena_format(arena, "%s.%s",
-			    op[i].function.schema_name, op[i].function.name);
-	return store_array(arena, names, count);
-}
-
-/* Names are qualified in expressions when nothing is on the path. */
-static bool
-begin(struct reading *r, const char *database)
-{
-	const char *const keywords[] = { "connect_timeout", "dbname",
-		"fallback_application_name", "client_encoding", NULL };
-	const char *const values[] = { "10", database, "lockstep gen",
-		"UTF8", NULL };
-	PGresult *result;
-	bool well;
-
-	r->connection = PQconnectdbParams(keywords, values, 1);
-	arena_defer(r->arena, drop_connection, r->connection);
-	if (PQstatus(r->connection) != CONNECTION_OK) {
-		complain(r, "the database cannot be reached");
-		return false;
-	}
-	PQsetNoticeProcessor(r->connection, ignore, NULL);
-	result = PQexec(r->connection, "begin transaction isolation level "
-	    "repeatable read, read only; set local search_path = ''; "
-	    "set local jit = off; "
-	    "set local statement_timeout = '30s'");
-	well = PQresultStatus(result) == PGRES_COMMAND_OK;
-	PQclear(result);
-	if (!well)
-		complain(r, "the catalog cannot be read");
-	return well;
-}
-
 const struct catalog *
 catalog_read(const char *database, const struct contract *contract,
     struct arena *arena, struct buf *fault)
@@ -444,14 +343,16 @@ catalog_read(const char *database, const struct contract *contract,
 	const struct contract_about *about = contract_about(contract);
 	struct reading *r = arena_alloc(arena, sizeof(*r));
 
-	*r = (struct reading){ .arena = arena, .fault = fault };
-	r->params[0] = schemas_of(contract, arena);
+	*r = (struct reading){ .arena = arena,
+		.snapshot = { .arena = arena, .fault = fault } };
+	r->params[0] = snapshot_schemas(contract, arena);
 	r->params[1] = store_array(arena, about->roles, about->role_count);
-	r->params[2] = functions_of(contract, arena);
+	r->params[2] = snapshot_functions(contract, arena);
 	r->catalog = arena_alloc(arena, sizeof(*r->catalog));
 	r->catalog->reading = r;
-	if (!begin(r, database) || !choose_roles(r, about) ||
-	    !read_roles(r) || !read_tables(r) || !catalog_functions(r))
+	if (!snapshot_open(&r->snapshot, database, "lockstep gen") ||
+	    !choose_roles(r, about) || !read_roles(r) || !read_tables(r) ||
+	    !catalog_functions(r))
 		return NULL;
 	return r->catalog;
 }

@@ -2,15 +2,14 @@
 #ifndef STORE_CATALOG_H
 #define STORE_CATALOG_H
 
-#include "store/internal.h"
+#include "store/snapshot.h"
 
 /* What the files of the catalog share.  Private to catalog*.c. */
 
 /* One reading; it lives as long as the catalog, in the same arena. */
 struct reading {
 	struct arena *arena;
-	PGconn *connection;
-	struct buf *fault;		/* while it is read */
+	struct snapshot snapshot;
 	const char *params[3];		/* schemas, roles, functions */
 	struct catalog *catalog;
 	bool judging;			/* the role that judges was taken */

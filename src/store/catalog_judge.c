@@ -63,11 +63,11 @@ take_role(struct reading *r)
 	if (r->judging || role == r->catalog->role_count)
 		return;
 	r->judging = true;
-	PQclear(PQexec(r->connection, "savepoint role"));
-	PQclear(PQexec(r->connection, arena_format(r->arena, "set local role "
+	PQclear(PQexec(r->snapshot.connection, "savepoint role"));
+	PQclear(PQexec(r->snapshot.connection, arena_format(r->arena, "set local role "
 	    "%s", quoted_name(r->arena, r->catalog->roles[role].name))));
-	PQclear(PQexec(r->connection,
-	    PQtransactionStatus(r->connection) == PQTRANS_INERROR ?
+	PQclear(PQexec(r->snapshot.connection,
+	    PQtransactionStatus(r->snapshot.connection) == PQTRANS_INERROR ?
 	    "rollback to savepoint role" : "release savepoint role"));
 }
 
@@ -79,11 +79,11 @@ question(struct reading *r, const char *sql, const char *param)
 	PGresult *result, *end;
 
 	take_role(r);
-	PQclear(PQexec(r->connection, "savepoint question"));
-	result = PQexecParams(r->connection, sql, param != NULL, NULL, params,
+	PQclear(PQexec(r->snapshot.connection, "savepoint question"));
+	result = PQexecParams(r->snapshot.connection, sql, param != NULL, NULL, params,
 	    NULL, NULL, 0);
 	arena_defer(r->arena, drop_answer, result);
-	end = PQexec(r->connection, PQresultStatus(result) == PGRES_TUPLES_OK ?
+	end = PQexec(r->snapshot.connection, PQresultStatus(result) == PGRES_TUPLES_OK ?
 	    "release savepoint question" : "rollback to savepoint question; "
 	    "release savepoint question");
 	PQclear(end);

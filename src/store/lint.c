@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/internal.h"
+#include "store/snapshot.h"
 
 #define RULE(level, id, title, why, mend, ...)                                 \
 	{ id, level, title, why, mend },
@@ -48,39 +48,19 @@ static const char expressions_sql[] =
     "where f.prosqlbody is not null and f.pronamespace not in "
     "('pg_catalog'::regnamespace, 'information_schema'::regnamespace)";
 
-enum { PARAMS = 6 };		/* see lint_facts.def */
+enum { PARAMS = 6 };		/* $1 to $6; see lint_facts.def */
 
 /* One run. */
 struct lint {
 	struct arena *arena;
-	PGconn *connection;
-	struct buf *fault;
+	struct snapshot snapshot;
 	const char *params[PARAMS];
 };
-
-static void
-drop_result(void *result)
-{
-	PQclear(result);
-}
-
-static void
-drop_connection(void *connection)
-{
-	PQfinish(connection);
-}
 
 static void
 drop_buf(void *buf)
 {
 	buf_release(buf);
-}
-
-static void
-ignore(void *context, const char *message)
-{
-	(void)context;
-	(void)message;
 }
 
 /* A text that grows, and goes with the arena. */
@@ -94,96 +74,22 @@ growing(struct arena *arena)
 	return b;
 }
 
-static void
-complain(struct lint *l, const char *what)
-{
-	const char *words = PQerrorMessage(l->connection);
-
-	buf_format(l->fault, "%s: %.*s", what, (int)strcspn(words, "\n"),
-	    words);
-}
-
 static const PGresult *
 ask(struct lint *l, const char *sql, int params)
 {
-	PGresult *result = PQexecParams(l->connection, sql, params, NULL,
-	    l->params, NULL, NULL, 0);
-
-	arena_defer(l->arena, drop_result, result);
-	if (PQresultStatus(result) == PGRES_TUPLES_OK)
-		return result;
-	complain(l, "the catalog cannot be judged");
-	return NULL;
+	return snapshot_ask(&l->snapshot, sql, l->params, params);
 }
 
 /*
- * Names are qualified when nothing is on the path.  Of what a rule asks the
- * planner knows no figures and takes it for one row each: loops within loops
- * then took 18 s with 500 tables, where hashes take 1.
+ * Of what a rule asks the planner knows no figures and takes it for one row
+ * each: loops within loops then took 18 s with 500 tables, where hashes take 1.
  */
 static bool
 begin(struct lint *l, const char *database)
 {
-	const char *const keywords[] = { "connect_timeout", "dbname",
-		"fallback_application_name", "client_encoding", NULL };
-	const char *const values[] = { "10", database, "lockstep check",
-		"UTF8", NULL };
-	PGresult *result;
-	bool well;
-
-	l->connection = PQconnectdbParams(keywords, values, 1);
-	arena_defer(l->arena, drop_connection, l->connection);
-	if (PQstatus(l->connection) != CONNECTION_OK) {
-		complain(l, "the database cannot be reached");
-		return false;
-	}
-	PQsetNoticeProcessor(l->connection, ignore, NULL);
-	result = PQexec(l->connection, "begin transaction isolation level "
-	    "repeatable read, read only; set local search_path = ''; "
-	    "set local jit = off; set local enable_nestloop = off; "
-	    "set local statement_timeout = '30s'");
-	well = PQresultStatus(result) == PGRES_COMMAND_OK;
-	PQclear(result);
-	if (!well)
-		complain(l, "the catalog cannot be judged");
-	return well;
-}
-
-/* $1: the schemas that the contract names; one may come twice. */
-static const char *
-schemas_of(const struct contract *contract, struct arena *arena)
-{
-	size_t resources, operations, count = 0;
-	const struct resource *r = contract_resources(contract, &resources);
-	const struct operation *op = contract_operations(contract,
-	    &operations);
-	const char **names = arena_alloc(arena,
-	    (resources + operations + 1) * sizeof(*names));
-
-	for (size_t i = 0; i < resources; i++)
-		if (r[i].table.name != NULL)
-			names[count++] = r[i].table.schema_name;
-	for (size_t i = 0; i < operations; i++)
-		if (op[i].function.name != NULL)
-			names[count++] = op[i].function.schema_name;
-	return store_array(arena, names, count);
-}
-
-/* $4: "schema.name" of each function that it calls. */
-static const char *
-functions_of(const struct contract *contract, struct arena *arena)
-{
-	size_t operations, count = 0;
-	const struct operation *op = contract_operations(contract,
-	    &operations);
-	const char **names = arena_alloc(arena,
-	    (operations + 1) * sizeof(*names));
-
-	for (size_t i = 0; i < operations; i++)
-		if (op[i].function.name != NULL)
-			names[count++] = arena_format(arena, "%s.%s",
-			    op[i].function.schema_name, op[i].function.name);
-	return store_array(arena, names, count);
+	return snapshot_open(&l->snapshot, database, "lockstep check") &&
+	    ask(l, "select set_config('enable_nestloop', 'off', true)", 0) !=
+	    NULL;
 }
 
 /* $5: what expressions say; NULL when they cannot be read. */
@@ -252,16 +158,17 @@ lint_run(const char *database, const char *login,
     const struct lint_finding **ret, size_t *ret_count, struct buf *fault)
 {
 	const struct contract_about *about = contract_about(contract);
-	struct lint l = { .arena = arena, .fault = fault };
+	struct lint l = { .arena = arena,
+		.snapshot = { .arena = arena, .fault = fault } };
 	const PGresult *rows;
 
 	if (!begin(&l, database) || (l.params[4] = facts_of(&l)) == NULL)
 		return false;
-	l.params[0] = schemas_of(contract, arena);
+	l.params[0] = snapshot_schemas(contract, arena);
 	l.params[1] = store_array(arena, about->roles, about->role_count);
 	l.params[2] = store_array(arena, about->server_roles,
 	    about->server_role_count);
-	l.params[3] = functions_of(contract, arena);
+	l.params[3] = snapshot_functions(contract, arena);
 	l.params[5] = login;
 	rows = ask(&l, statement(arena), PARAMS);
 	if (rows == NULL)

@@ -96,10 +96,26 @@ bool tool_stale(const struct gen_options *options,
     const struct check_rule *rule, struct findings *findings);
 
 /*
+ * All of it: what differs and what the lint finds of a database, each placed in
+ * the contract where it can be.  NULL: one line in `fault` says why; else the
+ * catalog that it was held against, as long-lived as the arena.
+ */
+const struct catalog *tool_examine(const struct contract *contract,
+    const char *database, struct findings *findings,
+    struct buf *fault) MUST_CHECK;
+
+/*
  * Takes out what is accepted; what is accepted and was not found is a finding
  * itself, unless only some rules were looked at.
  */
 void tool_accept(struct findings *findings, const struct accepted *list,
     size_t count, bool whole);
+
+/*
+ * The same by check.json of the directory.  false: it has faults, told as
+ * file:line:column, one a line.
+ */
+bool tool_accepted(struct findings *findings, bool whole,
+    struct buf *faults) MUST_CHECK;
 
 #endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A snapshot, so that what is read of a catalog by several statements fits
+ * together while somebody migrates.
+ */
+#include "store/snapshot.h"
+
+#include <string.h>
+
+static void
+drop_result(void *result)
+{
+	PQclear(result);
+}
+
+static void
+drop_connection(void *connection)
+{
+	PQfinish(connection);
+}
+
+static void
+ignore(void *context, const char *message)
+{
+	(void)context;
+	(void)message;
+}
+
+/* The server's words on one line. */
+static bool
+complain(struct snapshot *s, const char *what)
+{
+	const char *words = PQerrorMessage(s->connection);
+
+	buf_format(s->fault, "%s: %.*s", what, (int)strcspn(words, "\n"),
+	    words);
+	return false;
+}
+
+bool
+snapshot_open(struct snapshot *s, const char *database,
+    const char *application)
+{
+	const char *const keywords[] = { "connect_timeout", "dbname",
+		"fallback_application_name", "client_encoding", NULL };
+	const char *const values[] = { "10", database, application, "UTF8",
+		NULL };
+	PGresult *result;
+	bool well;
+
+	s->connection = PQconnectdbParams(keywords, values, 1);
+	arena_defer(s->arena, drop_connection, s->connection);
+	if (PQstatus(s->connection) != CONNECTION_OK)
+		return complain(s, "the database cannot be reached");
+	PQsetNoticeProcessor(s->connection, ignore, NULL);
+	result = PQexec(s->connection, "begin transaction isolation level "
+	    "repeatable read, read only; set local search_path = ''; "
+	    "set local jit = off; set local statement_timeout = '30s'");
+	well = PQresultStatus(result) == PGRES_COMMAND_OK;
+	PQclear(result);
+	return well || complain(s, "the catalog cannot be read");
+}
+
+const PGresult *
+snapshot_ask(struct snapshot *s, const char *sql, const char *const *params,
+    int count)
+{
+	PGresult *result = PQexecParams(s->connection, sql, count, NULL,
+	    params, NULL, NULL, 0);
+
+	arena_defer(s->arena, drop_result, result);
+	if (PQresultStatus(result) == PGRES_TUPLES_OK)
+		return result;
+	complain(s, "the catalog cannot be read");
+	return NULL;
+}
+
+/* One may come twice. */
+const char *
+snapshot_schemas(const struct contract *contract, struct arena *arena)
+{
+	size_t resources, operations, count = 0;
+	const struct resource *r = contract_resources(contract, &resources);
+	const struct operation *op = contract_operations(contract,
+	    &operations);
+	const char **names = arena_alloc(arena,
+	    (resources + operations + 1) * sizeof(*names));
+
+	for (size_t i = 0; i < resources; i++)
+		if (r[i].table.name != NULL)
+			names[count++] = r[i].table.schema_name;
+	for (size_t i = 0; i < operations; i++)
+		if (op[i].function.name != NULL)
+			names[count++] = op[i].function.schema_name;
+	return store_array(arena, names, count);
+}
+
+const char *
+snapshot_functions(const struct contract *contract, struct arena *arena)
+{
+	size_t operations, count = 0;
+	const struct operation *op = contract_operations(contract,
+	    &operations);
+	const char **names = arena_alloc(arena,
+	    (operations + 1) * sizeof(*names));
+
+	for (size_t i = 0; i < operations; i++)
+		if (op[i].function.name != NULL)
+			names[count++] = arena_format(arena, "%s.%s",
+			    op[i].function.schema_name, op[i].function.name);
+	return store_array(arena, names, count);
+}
