@@ -40,9 +40,16 @@ class Server:
         wait_for(lambda: os.path.exists(self.path) or
                  self.process.poll() is not None, "the socket")
         self.kept = None
+        self.opened = []
 
     def connect(self, seconds=10.0):
-        return Connection(self.path, seconds)
+        self.opened.append(Connection(self.path, seconds))
+        return self.opened[-1]
+
+    def hang_up(self):
+        """A stop gives idle connections two seconds to go by themselves."""
+        for c in self.opened:
+            c.close()
 
     def release(self, n):
         self.process.stdin.write(b"r" * n)
@@ -113,6 +120,7 @@ def server(**knobs):
     try:
         yield s
         if s.process.returncode is None:
+            s.hang_up()
             s.stop()
     finally:
         if s.process.poll() is None:
@@ -472,6 +480,7 @@ def overload():
         for c in more + busy + queued:
             same(c.ask("GET", "/echo").status, 200, "kept afterwards")
         same(s.gauge("queued"), 0)
+        s.hang_up()
         same(s.stop()["refused"], 20)
 
 

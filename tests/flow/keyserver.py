@@ -3,10 +3,11 @@
 provider's has been seen to."""
 
 import http.server
-import socket
 import ssl
 import threading
 import time
+
+import system
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -111,7 +112,8 @@ class KeyServer:
         self.sent_bytes = 0
         self.closing = threading.Event()
         self.certificate = certificate
-        self.port = 0
+        # The same again when it is back.
+        self.port = system.free_port()
         self.server = None
 
     def __enter__(self):
@@ -125,7 +127,6 @@ class KeyServer:
     def start(self):
         self.server = Server(("127.0.0.1", self.port), Handler)
         self.server.owner = self
-        self.port = self.server.server_address[1]
         if self.certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(self.certificate)
@@ -153,9 +154,3 @@ class KeyServer:
     def count(self, mode=None, text=None, since=0.0):
         return sum(1 for at, m, t, _ in list(self.hits) if at >= since and
                    mode in (None, m) and text in (None, t))
-
-
-def unused_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]

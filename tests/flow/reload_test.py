@@ -51,9 +51,9 @@ def settled(system, number, count=2):
 @case
 def under_load(s):
     """10 reloads of two instances under load: no request fails."""
-    reads = load.Load(s, LIST, s.alice, seconds=14, connections=8)
+    reads = load.Load(s, LIST, s.alice, seconds=6, connections=8)
     writes = load.Load(s, "/api/letters", s.alice, "POST",
-                       json.dumps(sut.NEW_LETTER), seconds=14, connections=4)
+                       json.dumps(sut.NEW_LETTER), seconds=6, connections=4)
     count = 0
     while count < 10 and reads.running():
         reloaded(s, count % 2)

@@ -89,7 +89,7 @@ def marked_reads(s):
 @case
 def replica_gone(s):
     """A replica that stops and comes back under load fails no read."""
-    running = load.Load(s, LIST, s.alice, seconds=8, connections=8)
+    running = load.Load(s, LIST, s.alice, seconds=60, connections=8)
     for _ in range(2):
         time_stopped = time.monotonic()
         s.replica.stop("immediate")
@@ -98,7 +98,7 @@ def replica_gone(s):
         wait_for(lambda: reads_of(s.replica) > 0, "reads by the replica")
         print(f"# back at the replica after "
               f"{time.monotonic() - time_stopped:.1f} s")
-    counts = running.finish()
+    counts = running.end()
     print(f"# {counts.requests} reads, {counts.failed} failed, "
           f"{misses(s):.0f} by the primary")
     same(counts.failed, 0, counts.text)

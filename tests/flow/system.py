@@ -2,13 +2,15 @@
 """The whole product in a temporary directory: a Postgres cluster with the
 reference application, instances of `lockstep serve` on their own sockets, and
 nginx with the real site template.  Everything listens on unix sockets or on
-ports the kernel picked, and is gone when the `with` block ends.
+ports of its own, and is gone when the `with` block ends.
 
 As root, Postgres runs as the user postgres, since it refuses root."""
 
+import contextlib
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -27,6 +29,9 @@ PG_BIN = next((p for p in ("/usr/lib/postgresql/15/bin",
                            "/usr/lib/postgresql/16/bin",
                            "/usr/lib/postgresql/17/bin")
                if os.path.exists(p + "/initdb")), "")
+# Debian's psql is a script of Perl, which takes longer to start than to ask.
+if PG_BIN:
+    os.environ["PATH"] = f"{PG_BIN}:{os.environ['PATH']}"
 ALICE = "11111111-1111-4111-8111-111111111111"
 BOB = "22222222-2222-4222-8222-222222222222"
 NEW_LETTER = {
@@ -38,10 +43,22 @@ NEW_LETTER = {
 }
 
 
+claims = []
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port that no other test is given while this one runs, below those that
+    Linux picks for who connects.  It belongs to whoever holds the abstract
+    socket of its name, which is free again when the process ends."""
+    for port in random.sample(range(16384, 32768), 100):
+        claim = socket.socket(socket.AF_UNIX)
+        with contextlib.suppress(OSError), socket.socket() as s:
+            claim.bind(f"\0lockstep-test-{port}")
+            s.bind(("127.0.0.1", port))
+            claims.append(claim)
+            return port
+        claim.close()
+    raise AssertionError("no port is free")
 
 
 class Reply:
@@ -84,7 +101,11 @@ class Cluster:
         self.directory.chmod(0o700)
         self._tool("initdb", "-D", self.data, "-U", "postgres", "-A", "trust",
                    "--no-sync", "--locale=C.UTF-8", "-E", "UTF8")
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
 
     def _tool(self, name, *arguments, check=True):
         done = subprocess.run([f"{PG_BIN}/{name}", *map(str, arguments)],

@@ -257,9 +257,7 @@ def compiled(work, *include):
     config = work / "tsconfig.json"
     config.write_text(json.dumps({
         "compilerOptions": OPTIONS, "include": [str(f) for f in include]}))
-    return subprocess.run(
-        [npm.tools().bin / "tsc", "-p", config], capture_output=True,
-        text=True, env=npm.tools().environment, cwd=work, check=False).stdout
+    return npm.tools().tsc(work, "-p", config)[1]
 
 
 @case

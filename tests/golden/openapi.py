@@ -287,6 +287,12 @@ def linter_is_content(s):
     same([f for f in lint(*files) if f[0] == "error"], [], "errors")
 
 
+def compiles(tools, work, *files):
+    same(tools.tsc(work, "--strict", "--noEmit", "--skipLibCheck", "false",
+                   "--target", "es2022", "--module", "es2022",
+                   "--moduleResolution", "bundler", *files), [0, ""])
+
+
 @case
 def types_compile(s):
     """openapi-typescript makes types of it that compile under --strict, hold
@@ -295,9 +301,7 @@ def types_compile(s):
     (s.work / "use.ts").write_text(USE)
     tools.run("openapi-typescript", s.file, "-o", s.work / "api.ts",
               "--default-non-nullable", "false")
-    tools.run("tsc", "--strict", "--noEmit", "--skipLibCheck", "false",
-              "--target", "es2022", "--module", "es2022",
-              "--moduleResolution", "bundler", s.work / "use.ts")
+    compiles(tools, s.work, s.work / "use.ts")
 
 
 @case
@@ -310,10 +314,8 @@ def client_compiles(s):
               "@hey-api/client-fetch", "@hey-api/typescript", "@hey-api/sdk",
               "zod", "@tanstack/react-query")
     tools.link(s.work)
-    tools.run("tsc", "--strict", "--noEmit", "--skipLibCheck", "false",
-              "--target", "es2022", "--module", "es2022",
-              "--moduleResolution", "bundler", client / "index.ts",
-              client / "zod.gen.ts", client / "@tanstack/react-query.gen.ts")
+    compiles(tools, s.work, client / "index.ts", client / "zod.gen.ts",
+             client / "@tanstack/react-query.gen.ts")
 
 
 class Reference:

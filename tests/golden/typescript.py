@@ -78,15 +78,12 @@ def compile_(s, work, *include, **options):
     """What the compiler says: (file, line, code, text) each."""
     if not (work / "node_modules").exists():
         npm.tools().link(work)
-    done = subprocess.run(
-        [npm.tools().bin / "tsc", "--pretty", "false", "-p",
-         project(work, *include, **options)], capture_output=True, text=True,
-        env=npm.tools().environment, cwd=work, check=False)
+    status, text = npm.tools().tsc(work, "-p",
+                                   project(work, *include, **options))
     found = re.findall(r"^(\S[^(\n]*)\((\d+),\d+\): error (TS\d+): (.*)$",
-                       done.stdout, re.M)
-    said = len(re.findall(r"\berror TS\d+:", done.stdout))
-    assert said == len(found) and (done.returncode == 0) == (said == 0), \
-        done.stdout + done.stderr
+                       text, re.M)
+    said = len(re.findall(r"\berror TS\d+:", text))
+    assert said == len(found) and (status == 0) == (said == 0), text
     return [(f, int(line), code, text) for f, line, code, text in found]
 
 

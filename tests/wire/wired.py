@@ -102,6 +102,14 @@ class Home:
         self.secret = self.directory / "secret"
         self.secret.write_text("a secret for the tests on the wire\n")
         self.secret.chmod(0o600)
+        try:
+            self.begin()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def begin(self):
         self.pg = system.Cluster(self.directory)
         self.sql("create database wire", database="postgres")
         top = HERE.parent.parent
@@ -110,10 +118,10 @@ class Home:
                      top / "migrations/0006_idempotency.sql",
                      top / "policies/idempotency.sql", HERE / "keys.sql"):
             self.pg.psql(file=file, database="wire")
-        return self
 
     def __exit__(self, *_):
-        self.pg.stop()
+        if hasattr(self, "pg"):
+            self.pg.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def sql(self, text, user="postgres", database="wire"):
