@@ -51,6 +51,18 @@ void call_no_token(const struct scope *sc, enum problem p);
 
 /* The commands that have a file of their own: command_check.c, ... */
 int call_check(struct call *call);
+
+/* What `check` found, for --patch; command_patch.c. */
+struct catalog;
+struct findings;
+struct findings_choice;
+struct patch_call {
+	const struct contract *contract;
+	const struct catalog *catalog;
+	const struct findings *found;
+	const struct findings_choice *choice;
+};
+int call_patch(struct call *call, const struct patch_call *patch);
 int call_token(struct call *call);
 int call_gen(struct call *call);
 int call_validate(struct call *call);

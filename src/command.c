@@ -26,7 +26,7 @@ struct command {
 	const char *name;
 	const char *words;	/* "METHOD PATH" */
 	const char *sentence;
-	struct flag flags[12];	/* name NULL ends */
+	struct flag flags[16];	/* name NULL ends */
 	bool settings;		/* does --help show the settings? */
 	int words_least, words_most;
 	int (*run)(struct call *call);
@@ -421,7 +421,12 @@ static struct command commands[] = {
 		  "flow.*; may be repeated."),
 	      FLAG("server", "URL", "That openapi was made with."),
 	      FLAG("rules", NULL, "List the rules of the database: id, level, "
-		  "title.") },
+		  "title."),
+	      FLAG("patch", NULL, "Write migrations and policy files that "
+		  "mend what is found, after trying them as "
+		  "migrate_database."),
+	      FLAG("out", "DIR", "patch: write them below this directory."),
+	      FLAG("dry-run", NULL, "patch: print them, and write nothing.") },
 	    false, 0, 1, call_check },
 	{ "config", "", "Print a sample lockstep.conf with every setting.",
 	    { { 0 } }, false, 0, 0, run_config },

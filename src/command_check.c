@@ -25,6 +25,7 @@ struct check {
 	bool alone;			/* the contract without a database */
 	size_t of_contract;		/* findings */
 	bool faulty;			/* the contract cannot be loaded */
+	const struct catalog *catalog;	/* that was looked at, or NULL */
 };
 
 /* Both lists of rules: of drift, and of the lint. */
@@ -182,6 +183,7 @@ check_database(struct check *c, const struct contract *contract)
 	buf_init(&fault, 4096);
 	catalog = tool_examine(contract, c->call->config.database,
 	    &c->findings, &fault);
+	c->catalog = catalog;
 	well = catalog != NULL && check_generated(c, contract, catalog,
 	    &fault);
 	if (!well)
@@ -215,7 +217,7 @@ drop_contract(void *contract)
 static int
 check_all(struct check *c)
 {
-	struct contract *contract;
+	struct contract *contract = NULL;
 	int status = EXIT_WELL;
 	struct buf faults;
 
@@ -235,12 +237,35 @@ check_all(struct check *c)
 	if (!c->alone && !c->faulty && !accept(c))
 		return EXIT_TROUBLE;
 	findings_choose(&c->findings, &c->choice);
+	if (call_flag(c->call, "patch") != NULL && c->catalog != NULL)
+		return call_patch(c->call, &(struct patch_call){
+		    .contract = contract, .catalog = c->catalog,
+		    .found = &c->findings, .choice = &c->choice });
 	if (c->form == FINDINGS_SARIF || (c->form == FINDINGS_JSON &&
 	    !c->alone) || (!c->alone && !c->faulty))
 		findings_print(&c->findings, c->rules, RULES_COUNT, c->form,
 		    c->strict, stdout);
 	return findings_errors(&c->findings, c->strict) > 0 ||
 	    c->of_contract > 0 ? EXIT_FOUND : EXIT_WELL;
+}
+
+/* Do the flags go together? */
+static bool
+is_sound(const struct check *c)
+{
+	bool patch = call_flag(c->call, "patch") != NULL;
+
+	if (patch && (c->alone || call_flag(c->call, "format") != NULL)) {
+		call_trouble("--patch goes neither with --without-database "
+		    "nor with --format");
+		return false;
+	}
+	if (!patch && (call_flag(c->call, "out") != NULL ||
+	    call_flag(c->call, "dry-run") != NULL)) {
+		call_trouble("--out and --dry-run go with --patch");
+		return false;
+	}
+	return true;
 }
 
 int
@@ -253,6 +278,8 @@ call_check(struct call *call)
 
 	if (!find_form(&c))
 		return call_trouble("--format must be table, json or sarif");
+	if (!is_sound(&c))
+		return EXIT_TROUBLE;
 	if (call_flag(call, "rules") != NULL) {
 		findings_print_rules(c.rules, RULES_COUNT, c.form, stdout);
 		return EXIT_WELL;

@@ -19,7 +19,8 @@ catalog_ask(struct reading *r, const char *sql, int params)
 
 static const char roles_sql[] =
     "select w.name, r.oid is not null, "
-    "coalesce(r.rolsuper or r.rolbypassrls, false), current_database() "
+    "coalesce(r.rolsuper or r.rolbypassrls, false), current_database(), "
+    "session_user "
     "from unnest($2::text[]) with ordinality w(name, n) "
     "left join pg_roles r on r.rolname = w.name "
     "where $1::text[] is not null order by w.n";
@@ -175,6 +176,7 @@ read_roles(struct reading *r)
 		roles[i].there = catalog_true(rows, i, 1);
 		roles[i].bypasses = catalog_true(rows, i, 2);
 		r->catalog->database = PQgetvalue(rows, i, 3);
+		r->catalog->login = PQgetvalue(rows, i, 4);
 	}
 	r->catalog->roles = roles;
 	r->catalog->role_count = (size_t)count;
@@ -336,9 +338,9 @@ read_tables(struct reading *r)
 	return true;
 }
 
-const struct catalog *
-catalog_read(const char *database, const struct contract *contract,
-    struct arena *arena, struct buf *fault)
+static struct reading *
+begin_reading(const struct contract *contract, struct arena *arena,
+    struct buf *fault)
 {
 	const struct contract_about *about = contract_about(contract);
 	struct reading *r = arena_alloc(arena, sizeof(*r));
@@ -350,11 +352,40 @@ catalog_read(const char *database, const struct contract *contract,
 	r->params[2] = snapshot_functions(contract, arena);
 	r->catalog = arena_alloc(arena, sizeof(*r->catalog));
 	r->catalog->reading = r;
-	if (!snapshot_open(&r->snapshot, database, "lockstep gen") ||
-	    !choose_roles(r, about) || !read_roles(r) || !read_tables(r) ||
-	    !catalog_functions(r))
-		return NULL;
-	return r->catalog;
+	return r;
+}
+
+static const struct catalog *
+read_all(struct reading *r, const struct contract *contract)
+{
+	return choose_roles(r, contract_about(contract)) && read_roles(r) &&
+	    read_tables(r) && catalog_functions(r) ? r->catalog : NULL;
+}
+
+const struct catalog *
+catalog_read(const char *database, const struct contract *contract,
+    struct arena *arena, struct buf *fault)
+{
+	struct reading *r = begin_reading(contract, arena, fault);
+
+	return snapshot_open(&r->snapshot, database, "lockstep gen") ?
+	    read_all(r, contract) : NULL;
+}
+
+const struct catalog *
+catalog_read_within(PGconn *connection, const struct contract *contract,
+    struct arena *arena, struct buf *fault)
+{
+	struct reading *r = begin_reading(contract, arena, fault);
+
+	return snapshot_join(&r->snapshot, connection) ?
+	    read_all(r, contract) : NULL;
+}
+
+void
+catalog_leave(const struct catalog *catalog)
+{
+	snapshot_leave(&catalog->reading->snapshot);
 }
 
 const struct catalog_table *

@@ -24,6 +24,11 @@ struct reading {
 
 #define USES_SCHEMA "has_schema_privilege(r.oid, n.oid, 'USAGE')"
 
+/* catalog_read() within a transaction of the connection, which sees it all. */
+const struct catalog *catalog_read_within(PGconn *connection,
+    const struct contract *contract, struct arena *arena, struct buf *fault)
+    MUST_CHECK;
+
 /* The rows of a statement with the first params; NULL: why is in the fault. */
 const PGresult *catalog_ask(struct reading *r, const char *sql, int params);
 

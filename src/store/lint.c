@@ -85,9 +85,10 @@ ask(struct lint *l, const char *sql, int params)
  * each: loops within loops then took 18 s with 500 tables, where hashes take 1.
  */
 static bool
-begin(struct lint *l, const char *database)
+begin(struct lint *l, const char *database, PGconn *connection)
 {
-	return snapshot_open(&l->snapshot, database, "lockstep check") &&
+	return (connection != NULL ? snapshot_join(&l->snapshot, connection) :
+		snapshot_open(&l->snapshot, database, "lockstep check")) &&
 	    ask(l, "select set_config('enable_nestloop', 'off', true)", 0) !=
 	    NULL;
 }
@@ -152,17 +153,17 @@ lint_rules(void)
 	return (struct check_rules){ rules, countof(rules) };
 }
 
-bool
-lint_run(const char *database, const char *login,
-    const struct contract *contract, struct arena *arena,
-    const struct lint_finding **ret, size_t *ret_count, struct buf *fault)
+/* Looks by one of the two: a connection string, or a connection. */
+static bool
+look(struct lint l, const char *database, PGconn *connection,
+    const char *login, const struct contract *contract,
+    const struct lint_finding **ret, size_t *ret_count)
 {
 	const struct contract_about *about = contract_about(contract);
-	struct lint l = { .arena = arena,
-		.snapshot = { .arena = arena, .fault = fault } };
+	struct arena *arena = l.arena;
 	const PGresult *rows;
 
-	if (!begin(&l, database) || (l.params[4] = facts_of(&l)) == NULL)
+	if (!begin(&l, database, connection) || (l.params[4] = facts_of(&l)) == NULL)
 		return false;
 	l.params[0] = snapshot_schemas(contract, arena);
 	l.params[1] = store_array(arena, about->roles, about->role_count);
@@ -171,9 +172,31 @@ lint_run(const char *database, const char *login,
 	l.params[3] = snapshot_functions(contract, arena);
 	l.params[5] = login;
 	rows = ask(&l, statement(arena), PARAMS);
+	if (connection == NULL)
+		snapshot_leave(&l.snapshot);
 	if (rows == NULL)
 		return false;
 	*ret = findings_of(arena, rows);
 	*ret_count = (size_t)PQntuples(rows);
 	return true;
+}
+
+bool
+lint_run(const char *database, const char *login,
+    const struct contract *contract, struct arena *arena,
+    const struct lint_finding **ret, size_t *ret_count, struct buf *fault)
+{
+	return look((struct lint){ .arena = arena,
+	    .snapshot = { .arena = arena, .fault = fault } }, database, NULL,
+	    login, contract, ret, ret_count);
+}
+
+bool
+lint_run_within(PGconn *connection, const char *login,
+    const struct contract *contract, struct arena *arena,
+    const struct lint_finding **ret, size_t *ret_count, struct buf *fault)
+{
+	return look((struct lint){ .arena = arena,
+	    .snapshot = { .arena = arena, .fault = fault } }, NULL, connection,
+	    login, contract, ret, ret_count);
 }

@@ -2,8 +2,7 @@
 #ifndef STORE_LINT_H
 #define STORE_LINT_H
 
-#include "base/arena.h"
-#include "base/buf.h"
+#include "store/internal.h"
 
 /*
  * What the lint knows of an expression that Postgres keeps parsed: a policy's,
@@ -28,5 +27,11 @@
  */
 void lint_tree(struct arena *arena, const char *of, const char *part,
     const char *text, const char *equals, struct buf *out);
+
+/* lint_run() within a transaction of the connection, which sees it all. */
+bool lint_run_within(PGconn *connection, const char *login,
+    const struct contract *contract, struct arena *arena,
+    const struct lint_finding **ret, size_t *ret_count, struct buf *fault)
+    MUST_CHECK;
 
 #endif

@@ -369,19 +369,27 @@ compare(struct migration *m, struct scripts *all, const char *directory,
 }
 
 static bool
+compare_migrations(struct migration *m)
+{
+	return compare(m, &m->migrations, m->options->migrations,
+	    is_migration, read_records(m, "migrations",
+		"select number, name, checksum, " APPLIED_AT
+		" from lockstep.migrations order by number"));
+}
+
+static bool
+compare_policies(struct migration *m)
+{
+	return m->options->policies == NULL || compare(m, &m->policies,
+	    m->options->policies, is_policy, read_records(m, "policies",
+		"select 0, file, checksum, " APPLIED_AT
+		" from lockstep.policies order by file"));
+}
+
+static bool
 compare_all(struct migration *m)
 {
-	const PGresult *migrations = read_records(m, "migrations",
-	    "select number, name, checksum, " APPLIED_AT
-	    " from lockstep.migrations order by number");
-	const PGresult *policies = read_records(m, "policies",
-	    "select 0, file, checksum, " APPLIED_AT
-	    " from lockstep.policies order by file");
-
-	return compare(m, &m->migrations, m->options->migrations,
-	    is_migration, migrations) &&
-	    (m->options->policies == NULL || compare(m, &m->policies,
-	    m->options->policies, is_policy, policies));
+	return compare_migrations(m) && compare_policies(m);
 }
 
 /* Numbers have to be 1, 2, 3...; and what was applied is never touched. */
@@ -494,6 +502,9 @@ migrate_up(struct migration *m)
 		if (s->state == PENDING && (++applied, !apply(m, s, false)))
 			return TROUBLE;
 	}
+	/* A migration may have a file applied again: it forgets its record. */
+	if (applied > 0 && (m->policies.count = 0, !compare_policies(m)))
+		return TROUBLE;
 	for (i = 0; i < m->policies.count; i++) {
 		s = &m->policies.at[i];
 		if (s->state == GONE)

@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+#define SETTINGS "set local search_path = ''; set local jit = off; "           \
+	"set local statement_timeout = '30s'"
+
 static void
 drop_result(void *result)
 {
@@ -37,6 +40,16 @@ complain(struct snapshot *s, const char *what)
 	return false;
 }
 
+static bool
+settle(struct snapshot *s, const char *sql)
+{
+	PGresult *result = PQexec(s->connection, sql);
+	bool well = PQresultStatus(result) == PGRES_COMMAND_OK;
+
+	PQclear(result);
+	return well || complain(s, "the catalog cannot be read");
+}
+
 bool
 snapshot_open(struct snapshot *s, const char *database,
     const char *application)
@@ -45,20 +58,27 @@ snapshot_open(struct snapshot *s, const char *database,
 		"fallback_application_name", "client_encoding", NULL };
 	const char *const values[] = { "10", database, application, "UTF8",
 		NULL };
-	PGresult *result;
-	bool well;
 
 	s->connection = PQconnectdbParams(keywords, values, 1);
 	arena_defer(s->arena, drop_connection, s->connection);
 	if (PQstatus(s->connection) != CONNECTION_OK)
 		return complain(s, "the database cannot be reached");
 	PQsetNoticeProcessor(s->connection, ignore, NULL);
-	result = PQexec(s->connection, "begin transaction isolation level "
-	    "repeatable read, read only; set local search_path = ''; "
-	    "set local jit = off; set local statement_timeout = '30s'");
-	well = PQresultStatus(result) == PGRES_COMMAND_OK;
-	PQclear(result);
-	return well || complain(s, "the catalog cannot be read");
+	return settle(s, "begin transaction isolation level repeatable read, "
+	    "read only; " SETTINGS);
+}
+
+bool
+snapshot_join(struct snapshot *s, PGconn *connection)
+{
+	s->connection = connection;
+	return settle(s, SETTINGS);
+}
+
+void
+snapshot_leave(struct snapshot *s)
+{
+	PQclear(PQexec(s->connection, "rollback"));
 }
 
 const PGresult *

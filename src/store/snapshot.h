@@ -21,6 +21,15 @@ struct snapshot {
 bool snapshot_open(struct snapshot *s, const char *database,
     const char *application) MUST_CHECK;
 
+/*
+ * Looks from within a transaction of somebody else's connection, which stays
+ * theirs.  What it sets of the transaction goes with it.
+ */
+bool snapshot_join(struct snapshot *s, PGconn *connection) MUST_CHECK;
+
+/* Ends its transaction, and lets go of the locks; what was read stays. */
+void snapshot_leave(struct snapshot *s);
+
 /* The rows of a statement, as text; NULL: why is in the fault. */
 const PGresult *snapshot_ask(struct snapshot *s, const char *sql,
     const char *const *params, int count);

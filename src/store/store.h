@@ -274,6 +274,7 @@ struct catalog_function {
 
 struct catalog {
 	const char *database;		/* its name */
+	const char *login;		/* who asked */
 	/* The contract's; then owners of functions that it calls and that run
 	 * as them. */
 	const struct catalog_role *roles;
@@ -293,6 +294,9 @@ struct catalog {
 const struct catalog *catalog_read(const char *database,
     const struct contract *contract, struct arena *arena, struct buf *fault)
     MUST_CHECK;
+
+/* Lets go of the locks of the reading; nothing can be judged from then on. */
+void catalog_leave(const struct catalog *catalog);
 
 /* The table or (first) function that a contract names; NULL = there is none. */
 const struct catalog_table *catalog_table(const struct catalog *catalog,
@@ -341,6 +345,36 @@ struct check_rules lint_rules(void);
  * connection.  false: one line in `fault` says why.  All of it is in the arena.
  */
 bool lint_run(const char *database, const char *login,
+    const struct contract *contract, struct arena *arena,
+    const struct lint_finding **ret, size_t *ret_count, struct buf *fault)
+    MUST_CHECK;
+
+/*
+ * A transaction of the owner's that is never committed: what a migration would
+ * do is done in it, looked at, and undone.  It takes the locks that the
+ * migration takes, and waits for none of them longer than it is told.
+ */
+struct trial;
+
+/* Begins one; it ends with the arena.  NULL: one line in `fault` says why. */
+struct trial *trial_open(const char *database, unsigned lock_timeout_ms,
+    struct arena *arena, struct buf *fault) MUST_CHECK;
+
+/* Undoes all that was run, and begins anew. */
+bool trial_begin(struct trial *trial, struct buf *fault) MUST_CHECK;
+
+/* Runs statements; false: they are undone, and `fault` says why, in a line. */
+bool trial_run(struct trial *trial, const char *sql, struct buf *fault)
+    MUST_CHECK;
+
+/* Did it wait too long for a lock?  Then trying further only waits again. */
+bool trial_waited(const struct trial *trial);
+
+/* catalog_read() and lint_run(), of what the trial has made so far. */
+const struct catalog *trial_catalog(struct trial *trial,
+    const struct contract *contract, struct arena *arena, struct buf *fault)
+    MUST_CHECK;
+bool trial_lint(struct trial *trial, const char *login,
     const struct contract *contract, struct arena *arena,
     const struct lint_finding **ret, size_t *ret_count, struct buf *fault)
     MUST_CHECK;

@@ -317,8 +317,8 @@ check_roles(struct drift *d)
 	}
 }
 
-void
-tool_drift(const struct contract *contract, const struct catalog *catalog,
+struct drift
+drift_of(const struct contract *contract, const struct catalog *catalog,
     struct findings *findings)
 {
 	struct drift d = { .contract = contract,
@@ -327,6 +327,15 @@ tool_drift(const struct contract *contract, const struct catalog *catalog,
 
 	d.resources = contract_resources(contract, &d.resource_count);
 	d.operations = contract_operations(contract, &d.operation_count);
+	return d;
+}
+
+void
+tool_drift(const struct contract *contract, const struct catalog *catalog,
+    struct findings *findings)
+{
+	struct drift d = drift_of(contract, catalog, findings);
+
 	check_roles(&d);
 	check_resources(&d);
 	check_operations(&d);

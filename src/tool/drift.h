@@ -66,6 +66,10 @@ const char *drift_column_name(struct drift *d, const struct catalog_table *t,
 const char *drift_access_name(struct drift *d, const struct catalog_table *t,
     const char *role);
 
+/* Gives a column the default of its schema; NULL: that has none. */
+const char *drift_set_default(struct drift *d, const struct resource *r,
+    const struct field *f, const struct catalog_column *c);
+
 const struct catalog_column *drift_column(const struct catalog_table *t,
     const char *name);
 
@@ -107,6 +111,29 @@ const char *drift_type(struct drift *d, const struct field *f,
 
 /* The type that the format of a text asks for, or NULL: a text will do. */
 const char *drift_format_type(const struct field *f);
+
+/*
+ * What operations need of a table: by role, and by role and column; a role has
+ * its number in the catalog.
+ */
+struct needs {
+	struct drift *d;
+	const struct catalog_table *table;
+	const struct resource *resource;	/* the first, or NULL */
+	unsigned *rights;		/* of the whole table: DELETE */
+	unsigned *columns;		/* role * column_count + column */
+	const struct operation **why;	/* role * VERB_COUNT + verb */
+};
+
+/* All that is needed of the table. */
+struct needs drift_needs(struct drift *d, const struct catalog_table *t);
+
+/* The verbs that a role needs of a column, as bits. */
+unsigned *drift_need(struct needs *n, size_t role, size_t column);
+
+/* A walk over the contract and a catalog; the findings give the arena. */
+struct drift drift_of(const struct contract *contract,
+    const struct catalog *catalog, struct findings *findings);
 
 /* The parts; a resource's table, or an operation's function, is there. */
 void drift_columns(struct drift *d, const struct resource *r,

@@ -204,7 +204,8 @@ check_filled(struct drift *d, const struct resource *r,
 		    "it", op->name);
 	else if (!contract_requires(op, f))
 		drift_tell(d, DRIFT_DEFAULT_MISSING, drift_field(d, r, f),
-		    drift_column_name(d, t, c->name), NULL,
+		    drift_column_name(d, t, c->name),
+		    drift_set_default(d, r, f, c),
 		    "it is not null without a default, and %s does not "
 		    "require it", op->name);
 }

@@ -70,6 +70,15 @@ names_of(struct drift *d, const struct field *const *fields, size_t count)
 	return list;
 }
 
+static bool
+has_primary_key(const struct catalog_table *t)
+{
+	for (size_t i = 0; i < t->constraint_count; i++)
+		if (t->constraints[i].kind == 'p')
+			return true;
+	return false;
+}
+
 static void
 check_key(struct drift *d, const struct resource *r,
     const struct catalog_table *t)
@@ -79,27 +88,12 @@ check_key(struct drift *d, const struct resource *r,
 		return;
 	drift_tell(d, DRIFT_KEY_NOT_UNIQUE, drift_at(d, r, "table"),
 	    drift_column_name(d, t, r->key->name),
-	    drift_text(d, "create unique index on %s (%s);", r->table.sql,
+	    drift_text(d, has_primary_key(t) ?
+		"create unique index on %s (%s);" :
+		"alter table %s add primary key (%s);", r->table.sql,
 		r->key->name_sql),
 	    "the key of the resource \"%s\" has no unique index of its own",
 	    r->name);
-}
-
-static void
-check_upsert(struct drift *d, const struct resource *r,
-    const struct catalog_table *t)
-{
-	const struct operation *op = drift_operation(d, r, VERB_CREATE);
-
-	if (op == NULL || op->upsert_count == 0 ||
-	    is_unique(t, op->upsert, op->upsert_count))
-		return;
-	drift_tell(d, DRIFT_UPSERT_NOT_UNIQUE, drift_in(d, op, "upsert"),
-	    drift_table_name(d, t),
-	    drift_text(d, "create unique index on %s (%s);", r->table.sql,
-		names_of(d, op->upsert, op->upsert_count)),
-	    "no unique index has the columns %s and no others",
-	    names_of(d, op->upsert, op->upsert_count));
 }
 
 /* ---- Declared constraints. ---- */
@@ -145,6 +139,39 @@ has_constraint(const struct drift *d, const char *name)
 				return true;
 	}
 	return false;
+}
+
+/* The name that the contract has for a violation of it, with a blank, or "". */
+static const char *
+declared_name(struct drift *d, const struct resource *r,
+    const struct operation *op)
+{
+	for (size_t i = 0; i < r->constraint_count; i++) {
+		const struct declared *c = &r->constraints[i];
+
+		if (c->path_length == 1 && is_field(c->path[0], op->upsert,
+		    op->upsert_count) && !has_constraint(d, c->key))
+			return drift_text(d, "\"%s\" ", c->key);
+	}
+	return "";
+}
+
+static void
+check_upsert(struct drift *d, const struct resource *r,
+    const struct catalog_table *t)
+{
+	const struct operation *op = drift_operation(d, r, VERB_CREATE);
+
+	if (op == NULL || op->upsert_count == 0 ||
+	    is_unique(t, op->upsert, op->upsert_count))
+		return;
+	drift_tell(d, DRIFT_UPSERT_NOT_UNIQUE, drift_in(d, op, "upsert"),
+	    drift_table_name(d, t),
+	    drift_text(d, "create unique index %son %s (%s);",
+		declared_name(d, r, op), r->table.sql,
+		names_of(d, op->upsert, op->upsert_count)),
+	    "no unique index has the columns %s and no others",
+	    names_of(d, op->upsert, op->upsert_count));
 }
 
 static void
@@ -381,9 +408,24 @@ check_filters(struct drift *d, const struct operation *op,
 		if (has_expression(t, column, last))
 			continue;
 		drift_tell(d, DRIFT_FILTER_UNINDEXED, drift_in(d, op,
-		    "filter"), drift_column_name(d, t, name), NULL,
+		    "filter"), drift_column_name(d, t, name),
+		    add_index(d, r, drift_text(d, "(%s)",
+			op->paths[i].name_sql)),
 		    "%s filters by it, and no index is over it", op->name);
 	}
+}
+
+/* Exactly the expression that the list compares. */
+static const char *
+search_index(struct drift *d, const struct operation *op)
+{
+	const char *list = "";
+
+	for (size_t i = 0; i < op->search_count; i++)
+		list = drift_text(d, "%s%scoalesce(%s::text, '')", list,
+		    i > 0 ? " || ' ' || " : "", op->search[i]->name_sql);
+	return drift_text(d, "create index on %s using gin (to_tsvector("
+	    "'simple', %s));", op->resource->table.sql, list);
 }
 
 static void
@@ -394,7 +436,8 @@ check_search(struct drift *d, const struct operation *op,
 	    "to_tsvector"))
 		return;
 	drift_tell(d, DRIFT_SEARCH_UNINDEXED, drift_in(d, op, "search"),
-	    drift_table_name(d, t), NULL, "%s searches %s, and no index is "
+	    drift_table_name(d, t), search_index(d, op),
+	    "%s searches %s, and no index is "
 	    "over the search's expression", op->name,
 	    names_of(d, op->search, op->search_count));
 }
@@ -420,6 +463,24 @@ is_bound(const struct catalog_table *from, const char *column,
 }
 
 static void
+check_bound(struct drift *d, const struct operation *op,
+    const struct related *e, struct drift_place at,
+    const struct catalog_table *from, const struct field *column,
+    const struct catalog_table *to, const struct field *key)
+{
+	if (is_bound(from, column->name, to))
+		return;
+	drift_tell(d, DRIFT_RELATED_UNKEYED, at,
+	    drift_column_name(d, from, column->name),
+	    from->kind != 'r' && from->kind != 'p' ? NULL : drift_text(d,
+		"alter table \"%s\".\"%s\" add constraint \"%s_%s_fkey\" "
+		"foreign key (%s) references \"%s\".\"%s\" (%s);",
+		from->schema, from->name, from->name, column->name,
+		column->name_sql, to->schema, to->name, key->name_sql),
+	    "\"%s\" of %s has no foreign key", e->name, op->name);
+}
+
+static void
 check_related(struct drift *d, const struct operation *op,
     const struct catalog_table *ours, const struct related *list,
     size_t count)
@@ -438,13 +499,12 @@ check_related(struct drift *d, const struct operation *op,
 			    add_index(d, e->resource, e->theirs->name_sql),
 			    "%s looks \"%s\" up by it, and no index begins "
 			    "with it", op->name, e->name);
-		if (e->many ? !is_bound(theirs, e->theirs->name, ours) :
-		    !is_bound(ours, e->ours->name, theirs))
-			drift_tell(d, DRIFT_RELATED_UNKEYED, at, e->many ?
-			    drift_column_name(d, theirs, e->theirs->name) :
-			    drift_column_name(d, ours, e->ours->name), NULL,
-			    "\"%s\" of %s has no foreign key", e->name,
-			    op->name);
+		if (e->many)
+			check_bound(d, op, e, at, theirs, e->theirs, ours,
+			    e->ours);
+		else
+			check_bound(d, op, e, at, ours, e->ours, theirs,
+			    e->theirs);
 		check_related(d, op, theirs, e->related, e->related_count);
 	}
 }

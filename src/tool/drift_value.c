@@ -223,13 +223,27 @@ length_condition(struct trial *t)
 	    t->field->name_sql, f->length_least, f->length_most);
 }
 
+/* The column's own length can be raised; what a CHECK asks is for a person. */
+static const char *
+widen(struct trial *t)
+{
+	if (t->column->length == 0 ||
+	    t->column->length >= t->facts.length_most ||
+	    strcmp(t->column->base, "character varying") != 0 ||
+	    t->column->domain_sql != NULL)
+		return NULL;
+	return drift_text(t->d, "alter table %s alter %s type character "
+	    "varying(%zu);", t->resource->table.sql, t->field->name_sql,
+	    t->facts.length_most);
+}
+
 static void
 try_lengths(struct trial *t)
 {
 	const struct facts *f = &t->facts;
 
 	if (f->length_most != SIZE_MAX && refuses_length(t, f->length_most))
-		tell(t, DRIFT_LENGTH_REFUSED, NULL, drift_text(t->d, "the "
+		tell(t, DRIFT_LENGTH_REFUSED, widen(t), drift_text(t->d, "the "
 		    "schema takes %zu characters, the column does not",
 		    f->length_most));
 	else if (f->length_most == SIZE_MAX && t->column->length > 0 && t->in)
@@ -467,10 +481,43 @@ try_examples(struct trial *t)
 	}
 }
 
+/* A text of JSON without escapes as a literal, NULL when it has some. */
+static const char *
+plain_text(struct drift *d, const char *json)
+{
+	size_t length = strlen(json);
+
+	if (length < 2 || strchr(json, '\\') != NULL)
+		return NULL;
+	return drift_literal(d, arena_copy(d->arena, json + 1, length - 2));
+}
+
+const char *
+drift_set_default(struct drift *d, const struct resource *r,
+    const struct field *f, const struct catalog_column *c)
+{
+	struct facts facts;
+	const char *value;
+
+	contract_facts(f, d->arena, &facts);
+	value = facts.fallback;
+	if (value == NULL || strcmp(value, "null") == 0)
+		return NULL;
+	if (strncmp(c->base, "json", 4) == 0)
+		value = drift_literal(d, value);
+	else if (value[0] == '"')
+		value = plain_text(d, value);
+	else if (value[0] == '{' || value[0] == '[')
+		return NULL;
+	return value == NULL ? NULL : drift_text(d, "alter table %s alter %s "
+	    "set default %s;", r->table.sql, f->name_sql, value);
+}
+
 static void
 try_default(struct trial *t)
 {
 	const struct catalog_column *c = t->column;
+	const char *mend = drift_set_default(t->d, t->resource, t->field, c);
 	const char *said = t->facts.fallback;
 	const struct catalog_probe probe = { .sql = c->fallback,
 		.type = c->type, .values = &said, .count = 1 };
@@ -478,10 +525,10 @@ try_default(struct trial *t)
 	if (said == NULL || (c->fallback == NULL && strcmp(said, "null") == 0))
 		return;
 	if (c->fallback == NULL)
-		tell(t, DRIFT_DEFAULT_DIFFERS, NULL, drift_text(t->d, "the "
+		tell(t, DRIFT_DEFAULT_DIFFERS, mend, drift_text(t->d, "the "
 		    "schema's default is %s, the column has none", said));
 	else if (catalog_judge_default(t->d->catalog, &probe) == HOLDS_NO)
-		tell(t, DRIFT_DEFAULT_DIFFERS, NULL, drift_text(t->d, "the "
+		tell(t, DRIFT_DEFAULT_DIFFERS, mend, drift_text(t->d, "the "
 		    "schema's default is %s, the column's %s", said,
 		    c->fallback));
 }

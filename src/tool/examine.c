@@ -37,6 +37,13 @@ place(struct db_finding *f, const struct contract *contract,
 	}
 }
 
+static void
+place_all(const struct contract *contract, struct findings *findings)
+{
+	for (size_t i = 0; i < findings->count; i++)
+		place(&findings->at[i], contract, findings->arena);
+}
+
 const struct catalog *
 tool_examine(const struct contract *contract, const char *database,
     struct findings *findings, struct buf *fault)
@@ -49,8 +56,23 @@ tool_examine(const struct contract *contract, const char *database,
 	tool_drift(contract, catalog, findings);
 	if (!tool_lint(contract, database, findings, fault))
 		return NULL;
-	for (size_t i = 0; i < findings->count; i++)
-		place(&findings->at[i], contract, findings->arena);
+	place_all(contract, findings);
+	return catalog;
+}
+
+/* The lint goes first: judging values takes a role. */
+const struct catalog *
+tool_examine_trial(const struct contract *contract, struct trial *trial,
+    const char *login, struct findings *findings, struct buf *fault)
+{
+	const struct catalog *catalog = trial_catalog(trial, contract,
+	    findings->arena, fault);
+
+	if (catalog == NULL ||
+	    !tool_lint_trial(contract, trial, login, findings, fault))
+		return NULL;
+	tool_drift(contract, catalog, findings);
+	place_all(contract, findings);
 	return catalog;
 }
 

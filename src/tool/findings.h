@@ -82,6 +82,12 @@ struct check_rules tool_drift_rules(void);
 bool tool_lint(const struct contract *contract, const char *database,
     struct findings *findings, struct buf *fault) MUST_CHECK;
 
+/* The same of what a trial has made, as `login` would see it. */
+struct trial;
+bool tool_lint_trial(const struct contract *contract, struct trial *trial,
+    const char *login, struct findings *findings, struct buf *fault)
+    MUST_CHECK;
+
 /*
  * Documents in a directory that `lockstep gen` would make otherwise now.
  * false: it cannot be read.
@@ -102,6 +108,11 @@ bool tool_stale(const struct gen_options *options,
  */
 const struct catalog *tool_examine(const struct contract *contract,
     const char *database, struct findings *findings,
+    struct buf *fault) MUST_CHECK;
+
+/* The same of what a trial has made, for whoever serves: `login`. */
+const struct catalog *tool_examine_trial(const struct contract *contract,
+    struct trial *trial, const char *login, struct findings *findings,
     struct buf *fault) MUST_CHECK;
 
 /*

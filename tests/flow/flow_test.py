@@ -1200,20 +1200,27 @@ def every_operation_seen(s):
     print(f"# {len(done)} operations, {len(codes)} codes")
 
 
+SETTINGS = {"lock_timeout_ms": 1000, "reply_limit_bytes": 262144,
+            "statement_timeout_ms": 2000}
+
+
+def prepare(s):
+    """What the cases above ask of a system."""
+    s.alice = s.token("authenticated", sut.ALICE)
+    s.bob = s.token("authenticated", sut.BOB)
+    s.service = s.token("service_role")
+    s.rules = rules.Contract()
+    s.expired = s.token("authenticated", sut.ALICE, 1)
+    s.configure(0, jwt_leeway_s=0)
+    s.configure(1, jwt_leeway_s=0)
+    s.rolling_restart()
+    tap.wait_for(lambda: s.get("/api/letters?limit=1", s.expired,
+                               record=False).status == 401, "expiry", 5)
+
+
 def main():
-    with sut.System(settings={"lock_timeout_ms": 1000,
-                              "reply_limit_bytes": 262144,
-                              "statement_timeout_ms": 2000}) as s:
-        s.alice = s.token("authenticated", sut.ALICE)
-        s.bob = s.token("authenticated", sut.BOB)
-        s.service = s.token("service_role")
-        s.rules = rules.Contract()
-        s.expired = s.token("authenticated", sut.ALICE, 1)
-        s.configure(0, jwt_leeway_s=0)
-        s.configure(1, jwt_leeway_s=0)
-        s.rolling_restart()
-        tap.wait_for(lambda: s.get("/api/letters?limit=1", s.expired,
-                                   record=False).status == 401, "expiry", 5)
+    with sut.System(settings=SETTINGS) as s:
+        prepare(s)
         return tap.run(s)
 
 
