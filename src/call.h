@@ -51,6 +51,9 @@ void call_no_token(const struct scope *sc, enum problem p);
 
 /* The commands that have a file of their own: command_check.c, ... */
 int call_check(struct call *call);
+int call_import(struct call *call);
+int call_init(struct call *call);
+int call_new(struct call *call);
 
 /* What `check` found, for --patch; command_patch.c. */
 struct catalog;

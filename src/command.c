@@ -428,6 +428,41 @@ static struct command commands[] = {
 	      FLAG("out", "DIR", "patch: write them below this directory."),
 	      FLAG("dry-run", NULL, "patch: print them, and write nothing.") },
 	    false, 0, 1, call_check },
+	{ "init", "DIRECTORY",
+	    "Begin a project in a directory that is not there or empty; "
+	    "--database and --migrate-database are its own.",
+	    { FLAG("roles", "ROLE,...", "The roles that a token may name; else "
+		  "anon, authenticated, service_role."),
+	      FLAG("supabase", NULL, "The database is a Supabase project's: "
+		  "without service_role, which bypasses policies.") },
+	    true, 1, 1, call_init },
+	{ "new", "resource SCHEMA.TABLE...",
+	    "Make resources of tables and views that are there: schema, "
+	    "resource file, policy, test; SCHEMA.* is all of a schema.",
+	    { FLAG("owner", "[TABLE.]COLUMN,...", "The column that says whose "
+		  "a row is; may be repeated."),
+	      FLAG("public", NULL, "Anybody may read the rows."),
+	      FLAG("read-only", NULL, "Nobody writes them."),
+	      FLAG("roles", "ROLE,...", "Who may; else all of the contract but "
+		  "the anonymous role and those for servers."),
+	      FLAG("key", "COLUMN,...", "What names a row, of one table or "
+		  "view."),
+	      FLAG("tests", "DIR", "Where the tests go; else tests beside the "
+		  "contract."),
+	      FLAG("force", NULL, "Replace files that are there."),
+	      FLAG("dry-run", NULL, "Write nothing; print what would be "
+		  "written.") },
+	    false, 2, INT_MAX, call_new },
+	{ "import", "supabase|zod FILE",
+	    "Take what a team has: supabase, the tables of a schema with their "
+	    "policies as they stand; zod, the schemas that a file exports.",
+	    { FLAG("schema", "NAME", "supabase: of the tables; else public."),
+	      FLAG("tests", "DIR", "supabase: where the tests go; else tests "
+		  "beside the contract."),
+	      FLAG("force", NULL, "Replace files that are there."),
+	      FLAG("dry-run", NULL, "Write nothing; print what would be "
+		  "written.") },
+	    false, 1, 2, call_import },
 	{ "config", "", "Print a sample lockstep.conf with every setting.",
 	    { { 0 } }, false, 0, 0, run_config },
 	{ "version", "", "Print the version.", { { 0 } }, false, 0, 0,

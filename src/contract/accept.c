@@ -163,6 +163,9 @@ value_text(struct accepting *a, const struct field *field,
 			return json_text(a, value);
 		return text;
 	default:
+		if (field->sql_array &&
+		    json_object_is_type(value, json_type_array))
+			return sql_array_text(a->sc->arena, value, ret_nul);
 		text = json_text(a, value);
 		if (text == NULL)
 			return NULL;
@@ -194,8 +197,12 @@ value_add(struct accepting *a, const struct field *field,
 static enum problem
 path_accept(struct accepting *a, const struct match *match)
 {
+	struct value *keys = a->op->verb == VERB_CALL ? NULL :
+	    arena_alloc(a->sc->arena, (a->intake->path_count + 1) *
+		sizeof(*keys));
 	bool valid = true;
 
+	a->plan->keys = keys;
 	for (size_t i = 0; i < a->intake->path_count; i++) {
 		const struct slot *slot = &a->intake->path[i];
 		struct place place = place_of(slot->name);
@@ -207,7 +214,7 @@ path_accept(struct accepting *a, const struct match *match)
 		else if (a->op->verb == VERB_CALL)
 			a->values[a->value_count++] = v;
 		else
-			a->plan->key = v;
+			keys[i] = v;
 	}
 	return valid ? PROBLEM_NONE : PROBLEM_VALIDATION_FAILED;
 }

@@ -93,6 +93,7 @@ build_reference(struct frame *f)
 	f->schema->read_only |= sub->read_only;
 	f->schema->write_only |= sub->write_only;
 	f->schema->create_only |= sub->create_only;
+	f->schema->sql_array |= sub->sql_array;
 	return sub;
 }
 
@@ -270,6 +271,7 @@ read_annotations(struct frame *f)
 	f->schema->read_only = frame_is_true(f, KEYWORD_READ_ONLY);
 	f->schema->write_only = frame_is_true(f, KEYWORD_WRITE_ONLY);
 	f->schema->create_only = frame_is_true(f, KEYWORD_CREATE_ONLY);
+	f->schema->sql_array = frame_is_true(f, KEYWORD_SQL_ARRAY);
 	if (f->schema->read_only && f->schema->write_only)
 		frame_object(f, KEYWORD_WRITE_ONLY,
 		    "cannot go with \"readOnly\"");

@@ -64,6 +64,13 @@ struct contract_about {
 };
 const struct contract_about *contract_about(const struct contract *contract);
 
+/*
+ * What api.json below a directory says, whatever the rest is worth; as
+ * long-lived as the arena.  NULL: it has faults, which are added to faults.
+ */
+const struct contract_about *contract_about_read(const char *directory,
+    struct arena *arena, struct buf *faults) MUST_CHECK;
+
 enum verb {
 	VERB_LIST, VERB_READ, VERB_CREATE, VERB_UPDATE, VERB_DELETE, VERB_CALL
 };
@@ -89,6 +96,8 @@ struct field {
 	bool read_only, write_only, create_only;
 	bool filterable, sortable;	/* by the list operation */
 	bool enumerated;		/* has an enum */
+	bool sql_array;			/* the column is text[] and the like,
+					 * not json */
 	const struct schema *schema;	/* NULL: text of 1..255 characters */
 };
 
@@ -115,7 +124,9 @@ struct resource {
 	const char *path;		/* /letters */
 	const char *schema_file;	/* schemas/letter.json */
 	struct relation table;		/* name NULL when there is none */
-	const struct field *key;	/* NULL when there is no table */
+	const struct field *key;	/* NULL when there is no table; the */
+	const struct field *const *keys;	/* first of these, in the */
+	size_t key_count;			/* order of the path */
 	const struct field *fields;	/* in the schema's order */
 	size_t field_count;
 	const struct declared *constraints;
@@ -320,7 +331,8 @@ enum media { MEDIA_JSON, MEDIA_NDJSON, MEDIA_CSV };
 /* What store/ reads of an input.  Pointers live as long as the scope. */
 struct plan {
 	const struct operation *operation;
-	struct value key;		/* VERB_READ, _UPDATE, _DELETE */
+	const struct value *keys;	/* VERB_READ, _UPDATE, _DELETE: those
+					 * of the resource, in its order */
 	const struct value *values;	/* columns, or arguments of a call */
 	size_t value_count;
 	const struct draft_row *rows;	/* VERB_CREATE of an array */

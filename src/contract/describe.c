@@ -237,7 +237,10 @@ describe_resource(struct buf *out, const struct contract *c,
 	if (r->table.name != NULL)
 		buf_format(out, "  table %s\n", r->table.sql);
 	if (r->key != NULL)
-		buf_format(out, "  key %s\n", r->key->name);
+		for (size_t i = 0; i < r->key_count; i++)
+			buf_format(out, "%s%s%s", i == 0 ? "  key " : ", ",
+			    r->keys[i]->name, i + 1 < r->key_count ? "" :
+			    "\n");
 	for (size_t i = 0; i < r->field_count; i++)
 		describe_field(out, &r->fields[i]);
 	describe_declared(out, "  constraint", r->constraints,

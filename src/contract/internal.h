@@ -32,7 +32,9 @@ enum {
 	LIST_IN_MAX = 100,		/* values of in.() */
 	LIST_LIKE_MAX = 256,		/* bytes of a like pattern */
 	LIST_SEARCH_MAX = 256,		/* bytes of search= */
-	LIST_ORDER_MAX = 4,		/* fields of an order, the key aside */
+	LIST_ORDER_MAX = 4,		/* fields of an order, the key aside,
+					 * of one property; fewer with more */
+	KEY_FIELDS_MAX = 4,
 	SEARCH_MAX = 8,			/* columns that it looks at */
 	PATH_DEPTH_MAX = 4,		/* steps of a filter into json */
 	RELATED_DEFAULT = 20,		/* rows of a relation to many */
@@ -129,7 +131,10 @@ struct loader {
 };
 
 /* Kinds of members, and the tables that objects are held against. */
-enum kind { KIND_TEXT, KIND_NUMBER, KIND_FLAG, KIND_OBJECT, KIND_TEXTS };
+enum kind {
+	KIND_TEXT, KIND_NUMBER, KIND_FLAG, KIND_OBJECT, KIND_TEXTS,
+	KIND_NAMES		/* a text, or a list of texts */
+};
 struct member {
 	const char *name;
 	enum kind kind;
@@ -335,9 +340,23 @@ bool field_judge(struct scope *sc, const struct place *at,
 /* The place of a member or parameter at the top. */
 struct place place_of(const char *name);
 
-/* Ends an order by the key; there must be room for one more.  The count. */
+/*
+ * A JSON array as Postgres reads one of SQL: {"a",NULL,"b"}; one in one has its
+ * own brackets, an object is its JSON text.  *ret_nul: a text in it has a NUL,
+ * which no text of SQL can.
+ */
+const char *sql_array_text(struct arena *arena, struct json_object *list,
+    bool *ret_nul);
+
+/* How many fields an order may have before its end is the key. */
+size_t order_most(const struct resource *resource);
+
+/*
+ * Ends an order of at most so many by the key; there must be room for
+ * LIST_ORDER_MAX + 1 in all.  The count.
+ */
 size_t order_finish(struct sort *order, size_t count,
-    const struct field *key);
+    const struct resource *resource);
 
 /*
  * Reads Prefer, If-Match and Idempotency-Key into the plan, as the operation

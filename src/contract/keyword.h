@@ -51,6 +51,7 @@ enum {
 	K(READ_ONLY, "readOnly", BOOLEAN, META_DATA)                           \
 	K(WRITE_ONLY, "writeOnly", BOOLEAN, META_DATA)                         \
 	K(CREATE_ONLY, "x-createOnly", BOOLEAN, META_DATA)                     \
+	K(SQL_ARRAY, "x-sqlArray", BOOLEAN, META_DATA)                         \
 	K(TYPE, "type", TYPE, VALIDATION)                                      \
 	K(ENUM, "enum", LIST, VALIDATION)                                      \
 	K(CONST, "const", ANY, VALIDATION)                                     \

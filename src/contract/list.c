@@ -71,16 +71,47 @@ order_item(const struct reading *r, const char *text, size_t length,
 }
 
 size_t
-order_finish(struct sort *order, size_t count, const struct field *key)
+order_most(const struct resource *resource)
 {
-	/* The key decides: what comes after it never matters. */
+	return LIST_ORDER_MAX + 1 - resource->key_count;
+}
+
+static bool
+is_ordered(const struct sort *order, size_t count, const struct field *field)
+{
 	for (size_t i = 0; i < count; i++)
-		if (order[i].field == key)
-			return i + 1;
+		if (order[i].field == field)
+			return true;
+	return false;
+}
+
+/* Are these rows told apart already? */
+static bool
+is_decided(const struct sort *order, size_t count,
+    const struct resource *resource)
+{
+	for (size_t i = 0; i < resource->key_count; i++)
+		if (!is_ordered(order, count, resource->keys[i]))
+			return false;
+	return true;
+}
+
+size_t
+order_finish(struct sort *order, size_t count,
+    const struct resource *resource)
+{
 	/* The same direction lets one index serve both, and a row compare. */
-	order[count] = (struct sort){ key,
-		count > 0 && order[count - 1].descending };
-	return count + 1;
+	bool descending = count > 0 && order[count - 1].descending;
+
+	/* The key decides: what comes after it never matters. */
+	for (size_t i = 1; i <= count; i++)
+		if (is_decided(order, i, resource))
+			return i;
+	for (size_t i = 0; i < resource->key_count; i++)
+		if (!is_ordered(order, count, resource->keys[i]))
+			order[count++] = (struct sort){ resource->keys[i],
+				descending };
+	return count;
 }
 
 static bool
@@ -94,8 +125,10 @@ order_read(struct reading *r, const char *text)
 	for (;; text++) {
 		size_t length = strcspn(text, ",");
 
-		if (count == LIST_ORDER_MAX)
-			return wrong(r, "order", "at most 4 fields");
+		if (count == order_most(r->op->resource))
+			return wrong(r, "order", arena_format(r->sc->arena,
+			    "at most %zu fields",
+			    order_most(r->op->resource)));
 		if (!order_item(r, text, length, &order[count]))
 			return wrong(r, "order", "fields that can be sorted "
 			    "by, each with .asc or .desc");
@@ -110,7 +143,7 @@ order_read(struct reading *r, const char *text)
 	r->order_bad = false;
 	r->plan->order = order;
 	r->plan->order_count = order_finish(order, count,
-	    r->op->resource->key);
+	    r->op->resource);
 	return true;
 }
 

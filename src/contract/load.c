@@ -250,6 +250,33 @@ contract_load(const char *directory, struct buf *faults)
 	return c;
 }
 
+static void
+drop_contract(void *contract)
+{
+	contract_free(contract);
+}
+
+const struct contract_about *
+contract_about_read(const char *directory, struct arena *arena,
+    struct buf *faults)
+{
+	struct loader ld = { .contract = contract_new(directory),
+		.scratch = arena_new(), .directory = directory };
+	bool well;
+
+	arena_defer(arena, drop_contract, ld.contract);
+	ld.arena = ld.contract->arena;
+	buf_init(&ld.faults, FAULTS_MAX);
+	if (has_api(&ld))
+		api_load(&ld);
+	well = ld.faults.length == 0;
+	if (!well)
+		faults_sorted(&ld, faults);
+	buf_release(&ld.faults);
+	arena_free(ld.scratch);
+	return well ? &ld.contract->about : NULL;
+}
+
 void
 contract_free(struct contract *contract)
 {

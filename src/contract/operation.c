@@ -240,6 +240,15 @@ sorts_load(struct making *m)
 	}
 }
 
+static bool
+is_key(const struct resource *r, const struct field *f)
+{
+	for (size_t i = 0; i < r->key_count; i++)
+		if (r->keys[i] == f)
+			return true;
+	return false;
+}
+
 /* One field of the default order; false = reported. */
 static bool
 order_item(struct making *m, const char *item, struct sort *order,
@@ -250,7 +259,7 @@ order_item(struct making *m, const char *item, struct sort *order,
 	const struct field *f = field_find(d->fields, d->field_count, name,
 	    strlen(name));
 
-	if (f == NULL || (!f->sortable && f != d->resource->key)) {
+	if (f == NULL || (!f->sortable && !is_key(d->resource, f))) {
 		fault_value(m->ld, &m->at, "order", "\"order\" names \"%s\", "
 		    "which is not in \"sort\"", name);
 		return false;
@@ -276,15 +285,16 @@ order_load(struct making *m)
 
 	rest = text != NULL ? arena_string(m->ld->scratch, text) : NULL;
 	while ((item = strsep(&rest, ",")) != NULL) {
-		if (count == LIST_ORDER_MAX) {
+		if (count == order_most(m->draft->resource)) {
 			fault_value(m->ld, &m->at, "order", "\"order\" has "
-			    "more than %d fields", LIST_ORDER_MAX);
+			    "more than %zu fields",
+			    order_most(m->draft->resource));
 			break;
 		}
 		count += order_item(m, item, order, count);
 	}
 	m->operation.order_count = order_finish(order, count,
-	    m->draft->resource->key);
+	    m->draft->resource);
 	m->operation.order = order;
 }
 
@@ -344,8 +354,10 @@ standard_load(struct making *m, const struct standard *s)
 	}
 	if (r->path == NULL || (s->one && r->key == NULL))
 		return;
-	op->pattern = s->one ? arena_format(m->ld->arena, "%s/{%s}", r->path,
-	    r->key->name) : r->path;
+	op->pattern = r->path;
+	for (size_t i = 0; s->one && i < r->key_count; i++)
+		op->pattern = arena_format(m->ld->arena, "%s/{%s}",
+		    op->pattern, r->keys[i]->name);
 }
 
 /* ---- calls ---- */
@@ -546,8 +558,9 @@ course_load(struct making *m)
 		return;
 	}
 	slots_load(m);
-	if (op->verb != VERB_CALL && m->intake.path_count > 0)
-		m->intake.path[0].field = m->draft->resource->key;
+	for (size_t i = 0; op->verb != VERB_CALL && i < m->intake.path_count;
+	     i++)
+		m->intake.path[i].field = m->draft->resource->keys[i];
 }
 
 static void

@@ -188,7 +188,7 @@ struct schema {
 	const struct schema_resource *resource;
 	const struct schema *reference;	/* by $ref, or NULL */
 	struct spot reference_spot;
-	bool read_only, write_only, create_only;
+	bool read_only, write_only, create_only, sql_array;
 	const struct property *properties;
 	size_t property_count;
 	unsigned known_types;		/* with those of what it refers to */

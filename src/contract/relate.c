@@ -191,6 +191,13 @@ ends_load(struct relating *r)
 		return false;
 	}
 	made->many = references != NULL;
+	if ((made->many ? r->from : made->resource)->key_count > 1) {
+		fault_value(r->ld, &r->at, made->many ? "references" :
+		    "column", "the key of \"%s\" has several properties; "
+		    "rows are related by a key of one",
+		    (made->many ? r->from : made->resource)->name);
+		return false;
+	}
 	made->ours = made->many ? r->from->key :
 	    link_load(r, "column", r->from, column);
 	made->theirs = made->many ? link_load(r, "references",
@@ -274,9 +281,10 @@ many_order_load(struct relating *r)
 		const struct field *f = link_load(r, "order",
 		    r->made->resource, item + descending);
 
-		if (count == LIST_ORDER_MAX) {
+		if (count == order_most(r->made->resource)) {
 			fault_value(r->ld, &r->at, "order", "\"order\" has "
-			    "more than %d fields", LIST_ORDER_MAX);
+			    "more than %zu fields",
+			    order_most(r->made->resource));
 			break;
 		}
 		for (size_t i = 0; i < count && f != NULL; i++)
@@ -287,7 +295,7 @@ many_order_load(struct relating *r)
 			order[count++] = (struct sort){ f, descending };
 	}
 	r->made->order_count = order_finish(order, count,
-	    r->made->resource->key);
+	    r->made->resource);
 	r->made->order = order;
 }
 

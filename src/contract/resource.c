@@ -14,7 +14,7 @@ static const struct member resource_members[] = {
 	{ "path", KIND_TEXT, false },
 	{ "schema", KIND_TEXT, true },
 	{ "table", KIND_TEXT, false },
-	{ "key", KIND_TEXT, false },
+	{ "key", KIND_NAMES, false },
 	{ "operations", KIND_OBJECT, true },
 	{ "constraints", KIND_OBJECT, false },
 };
@@ -97,6 +97,7 @@ field_of(struct loader *ld, const struct schema_property *p)
 	f.read_only = p->read_only;
 	f.write_only = p->write_only;
 	f.create_only = p->create_only;
+	f.sql_array = p->sql_array;
 	f.enumerated = p->source != NULL &&
 	    json_object_is_type(p->source, json_type_object) &&
 	    json_object_object_get_ex(p->source, "enum", NULL);
@@ -273,16 +274,13 @@ schema_load(struct loader *ld, struct draft *d)
 	d->whole = whole;
 }
 
-static void
-key_load(struct loader *ld, struct draft *d)
+/* A property that may name a row, or tell of one; NULL = reported. */
+static const struct field *
+key_field(struct loader *ld, struct draft *d, const char *name)
 {
-	const char *given = member_text(ld, &d->at, "key");
-	const char *name = given != NULL ? given : "id";
-	const struct field *key;
+	const struct field *key = field_find(d->fields, d->field_count, name,
+	    strlen(name));
 
-	if (d->whole == NULL || (d->resource->table.name == NULL && given == NULL))
-		return;
-	key = field_find(d->fields, d->field_count, name, strlen(name));
 	if (key == NULL)
 		fault_value(ld, &d->at, "key", "the key \"%s\" is not a "
 		    "property of \"%s\"%s", name, d->resource->schema_file,
@@ -292,8 +290,41 @@ key_load(struct loader *ld, struct draft *d)
 	    (key->types & (TYPE_BOOLEAN | TYPE_NULL)) != 0)
 		fault_value(ld, &d->at, "key", "the key \"%s\" must be a "
 		    "string or an integer, neither null nor writeOnly", name);
-	else if (d->resource->table.name != NULL)
-		d->resource->key = key;
+	else
+		return key;
+	return NULL;
+}
+
+static void
+key_load(struct loader *ld, struct draft *d)
+{
+	static const char *const usual[] = { "id" };
+	size_t count, found = 0;
+	const char *const *names = member_texts(ld, &d->at, "key", &count);
+	const char *one = member_text(ld, &d->at, "key");
+	const struct field **keys;
+
+	if (d->whole == NULL || (d->resource->table.name == NULL &&
+	    names == NULL && one == NULL))
+		return;
+	if (names != NULL && (count == 0 || count > KEY_FIELDS_MAX)) {
+		fault_value(ld, &d->at, "key", "\"key\" must name from 1 to "
+		    "%d properties", KEY_FIELDS_MAX);
+		return;
+	}
+	if (names == NULL) {
+		names = one != NULL ? &one : usual;
+		count = 1;
+	}
+	keys = arena_alloc(ld->arena, count * sizeof(*keys));
+	for (size_t i = 0; i < count; i++)
+		if ((keys[found] = key_field(ld, d, names[i])) != NULL)
+			found++;
+	if (found < count || d->resource->table.name == NULL)
+		return;
+	d->resource->key = keys[0];
+	d->resource->keys = keys;
+	d->resource->key_count = count;
 }
 
 static bool

@@ -172,6 +172,7 @@ schema_property(const struct schema *schema, size_t number,
 		.read_only = property->read_only,
 		.write_only = property->write_only,
 		.create_only = property->create_only,
+		.sql_array = property->schema->sql_array,
 		.required = property->required,
 		.schema = property->schema,
 	};

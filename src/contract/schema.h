@@ -94,7 +94,7 @@ struct schema_property {
 	const char *format;
 	unsigned item_types;		/* of an array's items */
 	const char *item_format;
-	bool read_only, write_only, create_only;
+	bool read_only, write_only, create_only, sql_array;
 	bool required;
 	const struct schema *schema;	/* compiled */
 };

@@ -245,6 +245,7 @@ static const struct {
 	[KIND_FLAG] = { json_type_boolean, "true or false" },
 	[KIND_OBJECT] = { json_type_object, "an object" },
 	[KIND_TEXTS] = { json_type_array, "a list of strings" },
+	[KIND_NAMES] = { json_type_string, "a string or a list of strings" },
 };
 
 /* A string that is neither empty nor holds a NUL. */
@@ -287,10 +288,14 @@ static void
 kind_check(struct loader *ld, const struct at *at, const struct member *m,
     struct json_object *value)
 {
-	if (!json_object_is_type(value, kinds[m->kind].type))
+	if (m->kind == KIND_NAMES && json_object_is_type(value,
+	    json_type_array))
+		texts_check(ld, at, m->name, value);
+	else if (!json_object_is_type(value, kinds[m->kind].type))
 		fault_value(ld, at, m->name, "\"%s\" must be %s", m->name,
 		    kinds[m->kind].sentence);
-	else if (m->kind == KIND_TEXT && !is_text(value))
+	else if ((m->kind == KIND_TEXT || m->kind == KIND_NAMES) &&
+	    !is_text(value))
 		fault_value(ld, at, m->name, "\"%s\" must not be empty",
 		    m->name);
 	else if (m->kind == KIND_TEXTS)

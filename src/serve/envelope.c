@@ -47,13 +47,16 @@ tell_location(const struct visit *visit, struct reply *rp)
 	const struct resource *r = visit->match.operation->resource;
 	struct buf *b;
 
-	if (visit->outcome.key == NULL)
+	if (visit->outcome.keys == NULL)
 		return;
 	b = reply_value(rp, "Location");
 	buf_string(b, contract_about(visit->options->contract)->base);
 	buf_string(b, r->path);
-	buf_char(b, '/');
-	write_segment(b, visit->outcome.key);
+	for (const char *const *key = visit->outcome.keys; *key != NULL;
+	     key++) {
+		buf_char(b, '/');
+		write_segment(b, *key);
+	}
 	reply_value_end(rp);
 }
 

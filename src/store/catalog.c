@@ -45,7 +45,13 @@ static const char tables_sql[] =
     "16 * pg_has_role(r.oid, c.relowner, 'USAGE')::int")
     ", " BY_ROLE(USES_SCHEMA "::int") ", u.x & 8, u.x & 4, u.x & 16, "
     "exists (select from pg_depend e where e.classid = 'pg_class'::regclass "
-    "and e.objid = c.oid and e.deptype = 'e') "
+    "and e.objid = c.oid and e.deptype = 'e'), "
+    "c.relispartition, obj_description(c.oid, 'pg_class'), "
+    "(select string_agg(distinct vn.nspname || '.' || v.relname, E'\\n') "
+    "from pg_rewrite w join pg_depend d on d.classid = 'pg_rewrite'::regclass "
+    "and d.objid = w.oid and d.refclassid = 'pg_class'::regclass and "
+    "d.refobjid <> c.oid join pg_class v on v.oid = d.refobjid join "
+    "pg_namespace vn on vn.oid = v.relnamespace where w.ev_class = c.oid) "
     "from pg_class c join pg_namespace n on n.oid = c.relnamespace, "
     /* Of a foreign table it asks the wrapper, which may have no handler. */
     "lateral (select case c.relkind when 'f' then 28 "
@@ -78,11 +84,18 @@ static const char columns_sql[] =
     "'pg_class'::regclass and x.refobjid = c.oid and "
     "x.refobjsubid = a.attnum), s.oid::regclass::text, case when s.oid is "
     "not null then " BY_ROLE("has_sequence_privilege(r.oid, s.oid, 'USAGE')"
-    "::int") " end"
+    "::int") " end, "
+    "format_type(b.oid, coalesce(nullif(a.atttypmod, -1), t.typtypmod)), "
+    "format_type(i.oid, null), "
+    "(select string_agg(e.enumlabel, E'\\n' order by e.enumsortorder) "
+    "from pg_enum e where e.enumtypid = i.oid), "
+    "col_description(c.oid, a.attnum)"
     " from pg_class c join pg_namespace n on n.oid = c.relnamespace "
     "join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and "
     "not a.attisdropped join pg_type t on t.oid = a.atttypid "
     "join pg_type b on b.oid = coalesce(nullif(t.typbasetype, 0), t.oid) "
+    "left join pg_type l on l.oid = b.typelem and b.typcategory = 'A' "
+    "left join pg_type i on i.oid = coalesce(nullif(l.typbasetype, 0), l.oid) "
     "left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum "
     "left join lateral (select q.oid from pg_depend x join pg_class q on "
     "q.oid = x.refobjid and q.relkind = 'S' where x.classid = "
@@ -142,15 +155,15 @@ catalog_flags(struct reading *r, const char *text)
 
 /* The contract's roles, then the owners, each once: $2. */
 static bool
-choose_roles(struct reading *r, const struct contract_about *about)
+choose_roles(struct reading *r, const char *const *roles, size_t given)
 {
 	const PGresult *rows = catalog_ask(r, owners_sql, 3);
 	int owners = rows == NULL ? 0 : PQntuples(rows);
-	const char **names = arena_alloc(r->arena, (about->role_count +
+	const char **names = arena_alloc(r->arena, (given +
 	    (size_t)owners + 1) * sizeof(*names));
-	size_t count = about->role_count, known;
+	size_t count = given, known;
 
-	memcpy(names, about->roles, count * sizeof(*names));
+	memcpy(names, roles, count * sizeof(*names));
 	for (int i = 0; i < owners; i++) {
 		names[count] = PQgetvalue(rows, i, 0);
 		for (known = 0; strcmp(names[known], names[count]) != 0;)
@@ -200,6 +213,10 @@ take_table(struct reading *r, const PGresult *rows, int row,
 		if (PQgetvalue(rows, row, 9 + verb)[0] != '0')
 			t->writable |= 1u << verb;
 	t->extension = catalog_true(rows, row, 13);
+	t->partition = catalog_true(rows, row, 14);
+	t->comment = catalog_text(rows, row, 15);
+	t->bases = catalog_lines(r, PQgetvalue(rows, row, 16),
+	    &t->base_count);
 }
 
 static void
@@ -226,6 +243,11 @@ take_column(struct reading *r, const PGresult *rows, int row,
 	c->sequence = catalog_text(rows, row, 17);
 	if (c->sequence != NULL)
 		c->draws = catalog_flags(r, PQgetvalue(rows, row, 18));
+	c->shape = PQgetvalue(rows, row, 19);
+	c->item = catalog_text(rows, row, 20);
+	c->item_labels = catalog_lines(r, PQgetvalue(rows, row, 21),
+	    &c->item_label_count);
+	c->comment = catalog_text(rows, row, 22);
 }
 
 const char *const *
@@ -338,48 +360,74 @@ read_tables(struct reading *r)
 	return true;
 }
 
+/* Of the schemas and functions, which are array literals. */
 static struct reading *
-begin_reading(const struct contract *contract, struct arena *arena,
-    struct buf *fault)
+begin_reading(const char *schemas, const char *functions,
+    const struct catalog_wish *wish, struct arena *arena, struct buf *fault)
 {
-	const struct contract_about *about = contract_about(contract);
 	struct reading *r = arena_alloc(arena, sizeof(*r));
 
 	*r = (struct reading){ .arena = arena,
 		.snapshot = { .arena = arena, .fault = fault } };
-	r->params[0] = snapshot_schemas(contract, arena);
-	r->params[1] = store_array(arena, about->roles, about->role_count);
-	r->params[2] = snapshot_functions(contract, arena);
+	r->params[0] = schemas;
+	r->params[1] = store_array(arena, wish->roles, wish->role_count);
+	r->params[2] = functions;
 	r->catalog = arena_alloc(arena, sizeof(*r->catalog));
 	r->catalog->reading = r;
 	return r;
 }
 
-static const struct catalog *
-read_all(struct reading *r, const struct contract *contract)
+/* What bears on a contract. */
+static struct catalog_wish
+wish_of(const struct contract *contract)
 {
-	return choose_roles(r, contract_about(contract)) && read_roles(r) &&
-	    read_tables(r) && catalog_functions(r) ? r->catalog : NULL;
+	const struct contract_about *about = contract_about(contract);
+
+	return (struct catalog_wish){ .roles = about->roles,
+		.role_count = about->role_count };
+}
+
+static const struct catalog *
+read_all(struct reading *r, const struct catalog_wish *wish)
+{
+	return choose_roles(r, wish->roles, wish->role_count) &&
+	    read_roles(r) && read_tables(r) && catalog_functions(r) ?
+	    r->catalog : NULL;
 }
 
 const struct catalog *
 catalog_read(const char *database, const struct contract *contract,
     struct arena *arena, struct buf *fault)
 {
-	struct reading *r = begin_reading(contract, arena, fault);
+	const struct catalog_wish wish = wish_of(contract);
+	struct reading *r = begin_reading(snapshot_schemas(contract, arena),
+	    snapshot_functions(contract, arena), &wish, arena, fault);
 
 	return snapshot_open(&r->snapshot, database, "lockstep gen") ?
-	    read_all(r, contract) : NULL;
+	    read_all(r, &wish) : NULL;
 }
 
 const struct catalog *
 catalog_read_within(PGconn *connection, const struct contract *contract,
     struct arena *arena, struct buf *fault)
 {
-	struct reading *r = begin_reading(contract, arena, fault);
+	const struct catalog_wish wish = wish_of(contract);
+	struct reading *r = begin_reading(snapshot_schemas(contract, arena),
+	    snapshot_functions(contract, arena), &wish, arena, fault);
 
 	return snapshot_join(&r->snapshot, connection) ?
-	    read_all(r, contract) : NULL;
+	    read_all(r, &wish) : NULL;
+}
+
+const struct catalog *
+catalog_read_schemas(const char *database, const struct catalog_wish *wish,
+    struct arena *arena, struct buf *fault)
+{
+	struct reading *r = begin_reading(store_array(arena, wish->schemas,
+	    wish->schema_count), "{}", wish, arena, fault);
+
+	return snapshot_open(&r->snapshot, database, "lockstep gen") ?
+	    read_all(r, wish) : NULL;
 }
 
 void

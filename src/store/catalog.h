@@ -41,6 +41,9 @@ const bool *catalog_flags(struct reading *r, const char *text);
 const char *const *catalog_lines(struct reading *r, const char *joined,
     size_t *ret_count);
 
+/* A name as SQL has it: "letters", with its quotes. */
+const char *catalog_quoted(struct arena *arena, const char *name);
+
 /* How many rows from this one on are of the table; all come in its order. */
 size_t catalog_rows_of(const PGresult *rows, int from, const char *oid);
 

@@ -15,8 +15,8 @@ drop_answer(void *result)
 	PQclear(result);
 }
 
-static const char *
-quoted_name(struct arena *arena, const char *name)
+const char *
+catalog_quoted(struct arena *arena, const char *name)
 {
 	char *text = arena_alloc(arena, 2 * strlen(name) + 3), *at = text;
 
@@ -65,7 +65,7 @@ take_role(struct reading *r)
 	r->judging = true;
 	PQclear(PQexec(r->snapshot.connection, "savepoint role"));
 	PQclear(PQexec(r->snapshot.connection, arena_format(r->arena, "set local role "
-	    "%s", quoted_name(r->arena, r->catalog->roles[role].name))));
+	    "%s", catalog_quoted(r->arena, r->catalog->roles[role].name))));
 	PQclear(PQexec(r->snapshot.connection,
 	    PQtransactionStatus(r->snapshot.connection) == PQTRANS_INERROR ?
 	    "rollback to savepoint role" : "release savepoint role"));
@@ -98,7 +98,7 @@ catalog_judge(const struct catalog *catalog, const struct catalog_probe *p,
 	const char *sql = arena_format(r->arena, "select coalesce((%s), true) "
 	    "from unnest($1::text[]) with ordinality v(t, n), lateral (select "
 	    "v.t::%s as %s) x order by v.n", p->sql, p->type,
-	    quoted_name(r->arena, p->column));
+	    catalog_quoted(r->arena, p->column));
 	const PGresult *rows = question(r, sql, store_array(r->arena,
 	    p->values, p->count));
 
@@ -122,4 +122,15 @@ catalog_judge_default(const struct catalog *catalog,
 	if (rows == NULL || PQntuples(rows) != 1)
 		return HOLDS_UNKNOWN;
 	return catalog_true(rows, 0, 0) ? HOLDS_YES : HOLDS_NO;
+}
+
+const char *
+catalog_value(const struct catalog *catalog, const char *sql, const char *type)
+{
+	struct reading *r = catalog->reading;
+	const PGresult *rows = question(r, arena_format(r->arena,
+	    "select to_jsonb((%s)::%s)", sql, type), NULL);
+
+	return rows == NULL || PQntuples(rows) != 1 ? NULL :
+	    catalog_text(rows, 0, 0);
 }

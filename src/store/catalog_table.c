@@ -148,3 +148,42 @@ catalog_parts_take(struct reading *r, struct catalog_parts *p,
 	t->indexes = x;
 	t->triggers = g;
 }
+
+/* The grants of a table. */
+
+static const char grants_sql[] =
+    "select coalesce(r.rolname, 'public'), x.privilege_type, x.attname, "
+    "x.is_grantable from (select a.grantee, a.privilege_type, null::name as "
+    "attname, a.is_grantable from pg_class c, lateral aclexplode(c.relacl) a "
+    "where c.oid = $1::regclass "
+    "union all select a.grantee, a.privilege_type, t.attname, a.is_grantable "
+    "from pg_attribute t, lateral aclexplode(t.attacl) a "
+    "where t.attrelid = $1::regclass and not t.attisdropped) x "
+    "join pg_class o on o.oid = $1::regclass "
+    "left join pg_roles r on r.oid = x.grantee "
+    "left join pg_attribute n on n.attrelid = o.oid and "
+    "n.attname = x.attname where x.grantee <> o.relowner "
+    "order by 1, 2, n.attnum nulls first";
+
+bool
+catalog_grants(const struct catalog *catalog, const struct catalog_table *t,
+    const struct catalog_grant **ret, size_t *ret_count)
+{
+	struct reading *r = catalog->reading;
+	const char *const params[] = { arena_format(r->arena, "%s.%s",
+	    catalog_quoted(r->arena, t->schema),
+	    catalog_quoted(r->arena, t->name)) };
+	const PGresult *rows = snapshot_ask(&r->snapshot, grants_sql, params,
+	    1);
+	int count = rows == NULL ? 0 : PQntuples(rows);
+	struct catalog_grant *list = arena_alloc(r->arena,
+	    ((size_t)count + 1) * sizeof(*list));
+
+	for (int i = 0; i < count; i++)
+		list[i] = (struct catalog_grant){ PQgetvalue(rows, i, 0),
+			PQgetvalue(rows, i, 1), catalog_text(rows, i, 2),
+			catalog_true(rows, i, 3) };
+	*ret = list;
+	*ret_count = (size_t)count;
+	return rows != NULL;
+}

@@ -50,18 +50,26 @@ ignore(void *context, const char *message)
 	(void)message;
 }
 
-/* The column by which rows of the resource are changed; "" when none are. */
+/*
+ * The columns by which rows of the resource are changed, with commas between
+ * them; "" when none are.
+ */
 static const char *
-changed_by(const struct store *st, const struct resource *rs)
+changed_by(struct arena *arena, const struct store *st,
+    const struct resource *rs)
 {
-	size_t n, i;
+	size_t n, i, k;
 	const struct operation *op = contract_operations(st->contract, &n);
+	const char *names = "";
 
 	for (i = 0; i < n; i++)
-		if (op[i].resource == rs && rs->key != NULL &&
+		if (op[i].resource == rs &&
 		    (op[i].verb == VERB_UPDATE || op[i].verb == VERB_DELETE))
-			return rs->key->name;
-	return "";
+			break;
+	for (k = 0; i < n && k < rs->key_count; k++)
+		names = arena_format(arena, "%s%s%s", names,
+		    k > 0 ? "," : "", rs->keys[k]->name);
+	return names;
 }
 
 /* Schemas, names and keys of all tables, for the fitness check. */
@@ -79,7 +87,7 @@ note_tables(struct store *st)
 		if (rs[i].table.name == NULL)
 			continue;
 		schemas[count] = rs[i].table.schema_name;
-		keys[count] = changed_by(st, &rs[i]);
+		keys[count] = changed_by(arena, st, &rs[i]);
 		tables[count++] = rs[i].table.name;
 	}
 	st->schemas = strdup(store_array(arena, schemas, count));
@@ -408,10 +416,13 @@ static const char fitness_sql[] =
     " join pg_catalog.pg_class c"
     " on c.relnamespace = n.oid and c.relname = t.name and c.relkind = 'r'"
     " where t.key <> '' and not exists (select from pg_catalog.pg_index i"
-    " join pg_catalog.pg_attribute a"
-    " on a.attrelid = c.oid and a.attnum = i.indkey[0]"
     " where i.indrelid = c.oid and i.indisunique and i.indisvalid"
-    " and i.indpred is null and i.indnkeyatts = 1 and a.attname = t.key)"
+    " and i.indpred is null and (select array_agg(a.attname::text"
+    " order by a.attname::text collate \"C\") from pg_catalog.pg_attribute a"
+    " where a.attrelid = c.oid and a.attnum = any"
+    " ((i.indkey::int2[])[0:i.indnkeyatts - 1])) = (select array_agg(k"
+    " order by k collate \"C\") from unnest(string_to_array(t.key, ','))"
+    " k) and i.indnkeyatts = cardinality(string_to_array(t.key, ',')))"
     " limit 1)"
     " union all (select null, null, null where $4::boolean"
     " and not exists (select from pg_catalog.pg_proc p"

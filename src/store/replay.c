@@ -167,6 +167,23 @@ member_text(struct arena *arena, struct span row, const char *name)
 	return text_of(arena, &value);
 }
 
+/* The key in the row, or NULL where a part of it is not there. */
+static const char *const *
+members_text(struct arena *arena, struct span row,
+    const struct resource *resource)
+{
+	const char **keys = arena_alloc(arena, (resource->key_count + 1) *
+	    sizeof(*keys));
+	size_t i;
+
+	for (i = 0; i < resource->key_count; i++) {
+		keys[i] = member_text(arena, row, resource->keys[i]->name);
+		if (keys[i] == NULL)
+			return NULL;
+	}
+	return keys;
+}
+
 /* Rows of the resource's own table. */
 static enum problem
 kept_rows(struct scope *sc, struct buf *b, const struct plan *plan,
@@ -182,8 +199,7 @@ kept_rows(struct scope *sc, struct buf *b, const struct plan *plan,
 	if (op->verb == VERB_DELETE)
 		out->rows = 1;
 	if (!plan->array && op->verb == VERB_CREATE)
-		out->key = member_text(sc->arena, row,
-		    op->resource->key->name);
+		out->keys = members_text(sc->arena, row, op->resource);
 	if (!plan->array)
 		out->tag = member_text(sc->arena, row, "lockstep_tag");
 	if (op->verb == VERB_DELETE || plan->minimal)

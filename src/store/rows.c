@@ -362,6 +362,23 @@ rows_none(struct scope *sc, struct buf *b, const struct plan *plan)
 	return PROBLEM_NONE;
 }
 
+/* The texts of a new row's key; NULL where one of them is not known. */
+static const char *const *
+keys_of(struct arena *arena, const struct query *query,
+    const struct resource *resource, const PGresult *result)
+{
+	const char **keys = arena_alloc(arena, (resource->key_count + 1) *
+	    sizeof(*keys));
+	size_t i;
+
+	for (i = 0; i < resource->key_count; i++) {
+		keys[i] = text_of(arena, query, resource->keys[i], result, 0);
+		if (keys[i] == NULL)
+			return NULL;
+	}
+	return keys;
+}
+
 static enum problem
 rows_one(struct scope *sc, struct buf *b, const struct plan *plan,
     const struct query *query, const PGresult *result, struct outcome *out)
@@ -375,8 +392,8 @@ rows_one(struct scope *sc, struct buf *b, const struct plan *plan,
 		return rows_none(sc, b, plan);
 	out->rows = 1;
 	if (verb == VERB_CREATE)
-		out->key = text_of(sc->arena, query,
-		    plan->operation->resource->key, result, 0);
+		out->keys = keys_of(sc->arena, query,
+		    plan->operation->resource, result);
 	if (query->tag)
 		out->tag = PQgetvalue(result, 0,
 		    (int)(query->column_count + query->embed_count));

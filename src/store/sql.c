@@ -53,9 +53,14 @@ put_columns(struct query *q)
 void
 put_key(struct query *q, const struct plan *plan)
 {
-	buf_format(q->sql, " where %s = ",
-	    plan->operation->resource->key->name_sql);
-	put_param(q, plan->key.text);
+	const struct resource *rs = plan->operation->resource;
+	size_t i;
+
+	for (i = 0; i < rs->key_count; i++) {
+		buf_format(q->sql, "%s%s = ", i == 0 ? " where " : " and ",
+		    rs->keys[i]->name_sql);
+		put_param(q, plan->keys[i].text);
+	}
 }
 
 /*
@@ -161,6 +166,15 @@ tells_row(const struct plan *plan)
 	return plan->operation->verb != VERB_DELETE && !plan->minimal;
 }
 
+static void
+need_key(struct query *q, const struct resource *resource)
+{
+	size_t i;
+
+	for (i = 0; i < resource->key_count; i++)
+		need_column(q, resource->keys[i]);
+}
+
 /* What is told, then what the cursor and the Location header need. */
 static void
 choose_columns(struct arena *arena, const struct plan *plan, struct query *q)
@@ -169,7 +183,8 @@ choose_columns(struct arena *arena, const struct plan *plan, struct query *q)
 	size_t i;
 
 	q->columns = arena_alloc(arena, (plan->select_count +
-	    plan->order_count + 1) * sizeof(const struct field *));
+	    plan->order_count + plan->operation->resource->key_count + 1) *
+	    sizeof(const struct field *));
 	if (verb == VERB_CALL)
 		return;
 	for (i = 0; i < plan->select_count && tells_row(plan); i++)
@@ -177,7 +192,7 @@ choose_columns(struct arena *arena, const struct plan *plan, struct query *q)
 	for (i = 0; i < plan->order_count && verb == VERB_LIST; i++)
 		need_column(q, plan->order[i].field);
 	if (verb == VERB_CREATE || !tells_row(plan))
-		need_column(q, plan->operation->resource->key);
+		need_key(q, plan->operation->resource);
 }
 
 void
@@ -218,6 +233,7 @@ plain_plan(struct arena *arena, const struct operation *op, struct plan *plan)
 	const struct field **select = arena_alloc(arena,
 	    most * sizeof(const struct field *));
 	struct value *values = arena_alloc(arena, most * sizeof(*values));
+	struct value *keys = arena_alloc(arena, most * sizeof(*keys));
 
 	for (i = 0; i < rs->field_count; i++) {
 		if (!rs->fields[i].write_only)
@@ -228,6 +244,7 @@ plain_plan(struct arena *arena, const struct operation *op, struct plan *plan)
 	for (i = 0; i < op->argument_count; i++)
 		values[plan->value_count++].field = &op->arguments[i];
 	plan->operation = op;
+	plan->keys = keys;
 	plan->select = select;
 	plan->values = values;
 	plan->order = op->order;

@@ -60,7 +60,8 @@ struct outcome {
 	const char *data;	/* "null" when there is nothing */
 	size_t data_length;
 	const char *next;	/* VERB_LIST: the next page's cursor, or NULL */
-	const char *key;	/* VERB_CREATE: the new row's key as text */
+	const char *const *keys;	/* VERB_CREATE: the new row's key as
+				 * texts, NULL-terminated; or NULL */
 	const char *tag;	/* the row's entity tag, unquoted, or NULL */
 	uint64_t rows;
 	bool total_known;	/* of the whole list, whatever the page: */
@@ -188,6 +189,13 @@ struct catalog_column {
 	bool judged_elsewhere;		/* one of another table does */
 	const char *sequence;		/* that the default takes from, */
 	const bool *draws;		/* which roles may; or NULL */
+	const char *shape;		/* the base with its length or scale:
+					 * "numeric(10,2)" */
+	const char *item;		/* of an array: the type of its items,
+					 * without domains; or NULL */
+	const char *const *item_labels;	/* of an enum */
+	size_t item_label_count;
+	const char *comment;		/* or NULL */
 };
 
 struct catalog_constraint {
@@ -234,6 +242,10 @@ struct catalog_table {
 	const bool *uses;		/* by role: may it use the schema? */
 	unsigned writable;		/* bits: a view may take no rows */
 	bool extension;			/* it belongs to one */
+	bool partition;			/* it is a part of another */
+	const char *comment;		/* or NULL */
+	const char *const *bases;	/* of a view: what it reads, */
+	size_t base_count;		/* "app.letters" */
 	const struct catalog_column *columns;
 	size_t column_count;
 	const struct catalog_policy *policies;	/* by name */
@@ -297,6 +309,35 @@ const struct catalog *catalog_read(const char *database,
 
 /* Lets go of the locks of the reading; nothing can be judged from then on. */
 void catalog_leave(const struct catalog *catalog);
+/*
+ * The same of one schema or several, for a contract that is to be made of them.
+ * No functions are read but those of these schemas and of lockstep.
+ */
+struct catalog_wish {
+	const char *const *schemas;
+	size_t schema_count;
+	const char *const *roles;
+	size_t role_count;
+};
+const struct catalog *catalog_read_schemas(const char *database,
+    const struct catalog_wish *wish, struct arena *arena, struct buf *fault)
+    MUST_CHECK;
+
+/* A privilege on a table, on a column of it, or on its sequence. */
+struct catalog_grant {
+	const char *role;		/* as written; "public" */
+	const char *verb;		/* SELECT */
+	const char *column;		/* NULL: all of them */
+	bool option;			/* with grant option */
+};
+
+/*
+ * Who was granted what on a table, but for its owner: by role, verb and column.
+ * false: it cannot be read.
+ */
+bool catalog_grants(const struct catalog *catalog,
+    const struct catalog_table *table, const struct catalog_grant **ret,
+    size_t *ret_count) MUST_CHECK;
 
 /* The table or (first) function that a contract names; NULL = there is none. */
 const struct catalog_table *catalog_table(const struct catalog *catalog,
@@ -324,6 +365,10 @@ void catalog_judge(const struct catalog *catalog,
 /* Is the expression's value, as JSON, the one and only of the values? */
 enum holds catalog_judge_default(const struct catalog *catalog,
     const struct catalog_probe *probe);
+
+/* The expression's value as JSON text, or NULL: it is NULL, or has none. */
+const char *catalog_value(const struct catalog *catalog, const char *sql,
+    const char *type);
 
 /*
  * The lint: what makes a database unsafe, wrong or slow behind this server, by

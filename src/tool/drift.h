@@ -73,10 +73,6 @@ const char *drift_set_default(struct drift *d, const struct resource *r,
 const struct catalog_column *drift_column(const struct catalog_table *t,
     const char *name);
 
-/* What an integer type holds; false: it is none. */
-bool drift_integer_range(const char *type, int64_t *ret_least,
-    int64_t *ret_most);
-
 /* Tells that a role may not use a schema, once. */
 void drift_closed(struct drift *d, const struct operation *op,
     const char *schema, const char *role);

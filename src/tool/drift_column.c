@@ -77,11 +77,14 @@ is_format(const struct field *f, const char *format)
 
 /* The types that a category's own, as of enums and domains, are. */
 static unsigned
-types_of(const struct type_row *row, char category, bool in)
+types_of(const struct type_row *row, char category, bool in,
+    const struct field *f)
 {
 	if (row != NULL)
 		return row->types;
-	return category == 'A' ? (in ? 0 : TYPE_ARRAY) : TYPE_STRING;
+	if (category != 'A')
+		return TYPE_STRING;
+	return in && !f->sql_array ? 0 : TYPE_ARRAY;
 }
 
 const char *
@@ -89,16 +92,20 @@ drift_type(struct drift *d, const struct field *f, const char *type,
     char category, bool in)
 {
 	const struct type_row *row = row_of(type);
-	unsigned fits = types_of(row, category, in) | TYPE_NULL, types;
+	unsigned fits = types_of(row, category, in, f) | TYPE_NULL, types;
 	bool json = row != NULL && (fits & TYPE_OBJECT) != 0;
 
+	if (in && json && f->sql_array)
+		return drift_text(d, "it is %s, the schema says x-sqlArray",
+		    type);
 	types = f->types != 0 ? f->types : SCALARS | TYPE_ARRAY | TYPE_OBJECT;
 	/* What is told of integers are numbers, too. */
 	if (!in && (types & TYPE_NUMBER) != 0 && (fits & TYPE_INTEGER) != 0)
 		fits |= TYPE_NUMBER;
 	if ((types & ~fits) != 0)
-		return drift_text(d, "it is %s, the schema says %s", type,
-		    types_text(d, f->types));
+		return drift_text(d, "it is %s, the schema says %s%s", type,
+		    types_text(d, f->types), category == 'A' && in &&
+		    !f->sql_array ? ", and not x-sqlArray" : "");
 	if (in && json && (types & (TYPE_ARRAY | TYPE_OBJECT)) == 0 &&
 	    (types & TYPE_STRING) != 0)
 		return drift_text(d, "it is %s, the schema says %s", type,

@@ -6,6 +6,7 @@
  * names, as nothing else holds it.
  */
 #include "tool/drift.h"
+#include "tool/probe.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -82,7 +83,7 @@ too_wide(struct drift *d, const struct field *f, const char *type)
 	int64_t least, most;
 	struct facts facts;
 
-	if ((f->types & TYPE_INTEGER) == 0 || !drift_integer_range(type,
+	if ((f->types & TYPE_INTEGER) == 0 || !probe_integers(type,
 	    &least, &most))
 		return NULL;
 	contract_facts(f, d->arena, &facts);

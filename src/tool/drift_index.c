@@ -11,6 +11,8 @@
 
 #include "tool/access.h"
 
+enum { KEY_MAX = 4 };		/* properties of a key */
+
 /* ---- What is unique. ---- */
 
 static bool
@@ -83,15 +85,18 @@ static void
 check_key(struct drift *d, const struct resource *r,
     const struct catalog_table *t)
 {
-	if (r->key == NULL || drift_column(t, r->key->name) == NULL ||
-	    (t->kind != 'r' && t->kind != 'p') || is_unique(t, &r->key, 1))
+	for (size_t i = 0; i < r->key_count; i++)
+		if (drift_column(t, r->keys[i]->name) == NULL)
+			return;
+	if (r->key == NULL || (t->kind != 'r' && t->kind != 'p') ||
+	    is_unique(t, r->keys, r->key_count))
 		return;
 	drift_tell(d, DRIFT_KEY_NOT_UNIQUE, drift_at(d, r, "table"),
 	    drift_column_name(d, t, r->key->name),
 	    drift_text(d, has_primary_key(t) ?
 		"create unique index on %s (%s);" :
 		"alter table %s add primary key (%s);", r->table.sql,
-		r->key->name_sql),
+		names_of(d, r->keys, r->key_count)),
 	    "the key of the resource \"%s\" has no unique index of its own",
 	    r->name);
 }
@@ -367,13 +372,15 @@ check_sorts(struct drift *d, const struct operation *op,
 		return;
 	for (size_t i = 0; i < r->field_count; i++) {
 		const struct field *f = &r->fields[i];
-		const struct sort order[] = { { f, false }, { r->key, false } };
+		struct sort order[KEY_MAX + 1] = { { f, false } };
 
 		if (!f->sortable || is_served(t, f->name))
 			continue;
+		for (size_t k = 0; k < r->key_count && k < KEY_MAX; k++)
+			order[k + 1].field = r->keys[k];
 		drift_tell(d, DRIFT_SORT_UNINDEXED, drift_in(d, op, "sort"),
 		    drift_column_name(d, t, f->name),
-		    add_index(d, r, order_text(d, order, 2)),
+		    add_index(d, r, order_text(d, order, r->key_count + 1)),
 		    "%s sorts by it, and no index begins with it", op->name);
 	}
 }

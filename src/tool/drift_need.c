@@ -80,7 +80,9 @@ need_operation(struct needs *n, size_t role, const struct operation *op)
 	if (op->verb == VERB_UPDATE)
 		need_update(n, role, op);
 	if (op->verb == VERB_DELETE) {
-		need_field(n, role, op->resource->key, CATALOG_SELECT, op);
+		for (size_t i = 0; i < op->resource->key_count; i++)
+			need_field(n, role, op->resource->keys[i],
+			    CATALOG_SELECT, op);
 		n->rights[role] |= CATALOG_MAY_DELETE;
 		n->why[role * CATALOG_VERB_COUNT + CATALOG_DELETE] = op;
 	}

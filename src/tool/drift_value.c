@@ -10,10 +10,11 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { VALUES_MAX = 64, TEXT_MAX = 100000 };
+#include "tool/probe.h"
+
+enum { VALUES_MAX = PROBE_VALUES_MAX, TEXT_MAX = PROBE_TEXT_MAX };
 
 /* A property and its column, while values are put to it. */
 struct trial {
@@ -29,112 +30,12 @@ struct trial {
 
 /* ---- Asking. ---- */
 
-static size_t
-characters(const char *text)
-{
-	size_t count = 0;
-
-	for (; *text != '\0'; text++)
-		count += (*text & 0xc0) != 0x80;
-	return count;
-}
-
-static bool
-is_label(const struct catalog_column *c, const char *value)
-{
-	for (size_t i = 0; i < c->label_count; i++)
-		if (strcmp(c->labels[i], value) == 0)
-			return true;
-	return false;
-}
-
-bool
-drift_integer_range(const char *type, int64_t *ret_least, int64_t *ret_most)
-{
-	static const struct {
-		const char *type;
-		int64_t least, most;
-	} rows[] = {
-		{ "smallint", INT16_MIN, INT16_MAX },
-		{ "integer", INT32_MIN, INT32_MAX },
-		{ "bigint", INT64_MIN, INT64_MAX },
-	};
-
-	for (size_t i = 0; i < countof(rows); i++) {
-		if (strcmp(rows[i].type, type) != 0)
-			continue;
-		*ret_least = rows[i].least;
-		*ret_most = rows[i].most;
-		return true;
-	}
-	return false;
-}
-
-/* Does the type itself refuse the value? */
-static bool
-type_refuses(const struct catalog_column *c, const char *value)
-{
-	int64_t least, most, n;
-
-	if (c->label_count > 0)
-		return !is_label(c, value);
-	if (c->length > 0)
-		return characters(value) > c->length;
-	if (!drift_integer_range(c->base, &least, &most))
-		return false;
-	n = strtoll(value, NULL, 10);
-	return n < least || n > most;
-}
-
-static bool
-is_own_check(const struct trial *t, const struct catalog_constraint *k)
-{
-	return k->kind == 'c' && k->column_count == 1 &&
-	    k->check_sql != NULL && strcmp(k->columns[0],
-	    t->column->name) == 0;
-}
-
-/* What a CHECK, or a domain, says of those that are not refused yet. */
-static void
-ask_further(const struct trial *t, const struct catalog_constraint *k,
-    const char *const *values, size_t count, enum holds *ret)
-{
-	const char *left[VALUES_MAX];
-	enum holds said[VALUES_MAX];
-	size_t number[VALUES_MAX], n = 0;
-	/* VALUE is a word like any other, so it may be a column's name. */
-	struct catalog_probe probe = { .type = t->column->base,
-		.column = k == NULL ? "value" : t->column->name,
-		.sql = k == NULL ? t->column->domain_sql : k->check_sql,
-		.values = left };
-
-	for (size_t i = 0; i < count; i++) {
-		if (ret[i] != HOLDS_YES)
-			continue;
-		number[n] = i;
-		left[n++] = values[i];
-	}
-	probe.count = n;
-	if (n > 0)
-		catalog_judge(t->d->catalog, &probe, said);
-	for (size_t i = 0; i < n; i++)
-		ret[number[i]] = said[i];
-}
-
 /* Does the column take each of the values? */
 static void
 ask(const struct trial *t, const char *const *values, size_t count,
     enum holds *ret)
 {
-	for (size_t i = 0; i < count; i++)
-		ret[i] = type_refuses(t->column, values[i]) ? HOLDS_NO :
-		    HOLDS_YES;
-	if (t->column->domain_sql != NULL)
-		ask_further(t, NULL, values, count, ret);
-	for (size_t i = 0; i < t->table->constraint_count; i++)
-		if (is_own_check(t, &t->table->constraints[i]))
-			ask_further(t, &t->table->constraints[i], values,
-			    count, ret);
+	probe_ask(t->d->catalog, t->table, t->column, values, count, ret);
 }
 
 static enum holds
@@ -311,6 +212,26 @@ is_relative(const struct trial *t)
 	return false;
 }
 
+/*
+ * Do its values come from elsewhere, a sequence that clients cannot pass by or
+ * another table's key?  Then they are no larger than what is there.
+ */
+static bool
+is_bound(const struct trial *t)
+{
+	if (!t->in && (t->column->identity || t->column->sequence != NULL))
+		return true;
+	for (size_t i = 0; i < t->table->constraint_count; i++) {
+		const struct catalog_constraint *k =
+		    &t->table->constraints[i];
+
+		for (size_t n = 0; k->kind == 'f' && n < k->column_count; n++)
+			if (strcmp(k->columns[n], t->column->name) == 0)
+				return true;
+	}
+	return false;
+}
+
 static void
 try_range(struct trial *t)
 {
@@ -323,7 +244,7 @@ try_range(struct trial *t)
 		else if (ask_one(t, decimal(t, f->least)) == HOLDS_NO)
 			refused_number(t, f->least);
 	}
-	if (is_relative(t))
+	if (is_relative(t) || is_bound(t))
 		return;
 	if (f->most != INT64_MAX)
 		open = ask_one(t, decimal(t, f->most + 1)) == HOLDS_YES;
@@ -403,7 +324,7 @@ value_beyond(struct trial *t)
 		const struct catalog_constraint *k =
 		    &t->table->constraints[i];
 
-		value = is_own_check(t, k) ? literal_beyond(t, k->check_sql) :
+		value = probe_is_own(k, t->column) ? literal_beyond(t, k->check_sql) :
 		    NULL;
 		if (value != NULL)
 			return value;
@@ -546,10 +467,11 @@ try_field(struct trial *t)
 	    drift_format_type(t->field) == NULL &&
 	    (t->field->types & TYPE_STRING) != 0)
 		try_lengths(t);
-	else if (drift_integer_range(t->column->base, &least, &most) &&
+	else if (probe_integers(t->column->base, &least, &most) &&
 	    (t->field->types & TYPE_INTEGER) != 0)
 		try_range(t);
-	else if (strncmp(t->column->base, "json", 4) == 0)
+	else if (t->column->category != 'A' &&
+	    strncmp(t->column->base, "json", 4) == 0)
 		try_json(t);
 	if (t->facts.value_count == 0)
 		try_examples(t);

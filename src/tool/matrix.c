@@ -377,9 +377,10 @@ write_resource(struct matrix *m, const struct resource *r)
 	fprintf(m->out, "- Schema: %s\n- Table: %s\n",
 	    md_code(m->arena, r->schema_file), r->table.name == NULL ? "none" :
 	    relation_code(m, &r->table));
-	if (r->key != NULL)
-		fprintf(m->out, "- Key: %s\n", md_code(m->arena,
-		    r->key->name));
+	for (size_t i = 0; i < r->key_count; i++)
+		fprintf(m->out, "%s%s%s", i == 0 ? "- Key: " : ", ",
+		    md_code(m->arena, r->keys[i]->name),
+		    i + 1 < r->key_count ? "" : "\n");
 	fprintf(m->out, "- Row security: %s\n\n", security_of(m, r));
 	write_routes(m, r);
 	write_access(m, r);

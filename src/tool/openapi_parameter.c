@@ -122,8 +122,14 @@ write_plain(struct openapi *doc, const char *name, const char *in,
 static const struct field *
 path_field(const struct operation *op, const char *name, size_t length)
 {
+	const struct resource *r = op->resource;
+
+	for (size_t i = 0; op->verb != VERB_CALL && i < r->key_count; i++)
+		if (strncmp(r->keys[i]->name, name, length) == 0 &&
+		    r->keys[i]->name[length] == '\0')
+			return r->keys[i];
 	if (op->verb != VERB_CALL)
-		return op->resource->key;
+		return NULL;
 	for (size_t i = 0; i < op->argument_count; i++)
 		if (strncmp(op->arguments[i].name, name, length) == 0 &&
 		    op->arguments[i].name[length] == '\0')
@@ -202,6 +208,8 @@ write_order(struct openapi *doc, const struct operation *op)
 {
 	const char *names = names_of(doc, op, is_sortable, "|", "");
 	const char *order = "";
+	/* The key at the end takes the room of the rest. */
+	size_t most = 5 - op->resource->key_count;
 
 	if (*names == '\0')
 		return;
@@ -210,13 +218,14 @@ write_order(struct openapi *doc, const struct operation *op)
 		    i > 0 ? "," : "", op->order[i].field->name,
 		    op->order[i].descending ? "desc" : "asc");
 	begin(doc, "order", "query", false, arena_format(doc->arena,
-	    "Fields with `.asc` or `.desc`, with commas between, up to 4 of: "
-	    "%s. Without one: `%s`.", names_of(doc, op, is_sortable, ", ", "`"), order));
+	    "Fields with `.asc` or `.desc`, with commas between, up to %zu of: "
+	    "%s. Without one: `%s`.", most, names_of(doc, op, is_sortable,
+		", ", "`"), order));
 	pen_object(&doc->pen, "schema");
 	pen_text(&doc->pen, "type", "string");
 	pen_text(&doc->pen, "pattern", arena_format(doc->arena,
-	    "^(%s)(\\.(asc|desc))?(,(%s)(\\.(asc|desc))?){0,3}$", names,
-	    names));
+	    "^(%s)(\\.(asc|desc))?(,(%s)(\\.(asc|desc))?){0,%zu}$", names,
+	    names, most - 1));
 	pen_close(&doc->pen);
 	pen_close(&doc->pen);
 }

@@ -257,6 +257,9 @@ path_field(const struct operation *op, const char *name)
 	     i++)
 		if (strcmp(op->arguments[i].name, name) == 0)
 			return &op->arguments[i];
+	for (size_t i = 0; i < op->resource->key_count; i++)
+		if (strcmp(op->resource->keys[i]->name, name) == 0)
+			return op->resource->keys[i];
 	return op->resource->key;
 }
 

@@ -89,9 +89,9 @@ typescript_publish(struct typescript *ts)
 			    &op[i].arguments[j]);
 		for (size_t j = 0; j < op[i].path_count; j++)
 			(void)publication_field(ts->schemas, &op[i].paths[j]);
-		if (op[i].resource->key != NULL)
+		for (size_t j = 0; j < op[i].resource->key_count; j++)
 			(void)publication_field(ts->schemas,
-			    op[i].resource->key);
+			    op[i].resource->keys[j]);
 	}
 }
 

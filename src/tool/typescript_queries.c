@@ -12,7 +12,8 @@ static const char *const tanstack_types[] = { "QueryClient", NULL };
 static const char *const client_types[] = { "All", "Client", "MatchDemand",
 	"MatchOption", "Select", NULL };
 static const char *const query_values[] = { "acts", "asks", "asksPages",
-	"changes", "creates", "deletes", "resourceKeys", "updates", NULL };
+	"changes", "creates", "deletes", "idOf", "resourceKeys", "updates",
+	NULL };
 static const char *const query_types[] = { "ChangeGuess", "CreateGuess",
 	"DeleteGuess", "Resource", NULL };
 
@@ -144,11 +145,44 @@ write_list(struct writer *w)
 	}
 }
 
+/* The members of a key as JSON has them: 'a', 'b'. */
+static const char *
+key_names(const struct writer *w, const char *between)
+{
+	const struct resource *r = w->op->resource;
+	const char *list = "";
+
+	for (size_t i = 0; i < r->key_count; i++)
+		list = arena_format(w->ts->arena, "%s%s'%s'", list,
+		    i > 0 ? between : "", r->keys[i]->name);
+	return list;
+}
+
+/* A row that several members name: they are given together. */
+static void
+write_read_several(struct writer *w)
+{
+	begin(w, w->camel);
+	buf_format(w->out, "<\n  const S extends Select<%s, "
+	    "operations.%sRelated> = All,\n"
+	    ">(\n  client: Client,\n  id: Pick<operations.%sInput, %s>,\n"
+	    "  select?: S,\n) {\n"
+	    "  return asks(\n"
+	    "    keys.read(idOf({ key: [%s] }, id), select), (options) =>\n"
+	    "      operations.%s(client, { ...id, select }, options));\n}\n",
+	    w->row, w->pascal, w->pascal, key_names(w, " | "),
+	    key_names(w, ", "), w->camel);
+}
+
 static void
 write_read(struct writer *w)
 {
 	const char *key = w->op->resource->key->name;
 
+	if (w->op->resource->key_count > 1) {
+		write_read_several(w);
+		return;
+	}
 	begin(w, w->camel);
 	buf_format(w->out, "<\n  const S extends Select<%s, "
 	    "operations.%sRelated> = All,\n"
@@ -215,16 +249,24 @@ write_question(struct writer *w)
 }
 
 static bool
-names_row(const struct operation *op)
+names_field(const struct operation *op, const struct field *key)
 {
-	const struct field *key = op->resource->key;
-	const char *found = key == NULL ? NULL : strstr(op->pattern, "{");
+	const char *found = strstr(op->pattern, "{");
 
 	for (; found != NULL; found = strstr(found + 1, "{"))
 		if (strncmp(found + 1, key->name, strlen(key->name)) == 0 &&
 		    found[1 + strlen(key->name)] == '}')
 			return true;
 	return false;
+}
+
+static bool
+names_row(const struct operation *op)
+{
+	for (size_t i = 0; i < op->resource->key_count; i++)
+		if (!names_field(op, op->resource->keys[i]))
+			return false;
+	return op->resource->key_count > 0;
 }
 
 /* A call that tells a row of its resource changes it, or makes it. */
@@ -289,7 +331,10 @@ write_head(struct typescript *ts, const struct operation *op, bool writes,
 	if (!writes)
 		return;
 	buf_string(out, "const resource: Resource = { keys, key: ");
-	typescript_string(out, key, strlen(key));
+	if (resource->key_count > 1)
+		buf_format(out, "[%s]", key_names(&w, ", "));
+	else
+		typescript_string(out, key, strlen(key));
 	buf_string(out, " };\n");
 	if (stale != NULL)
 		buf_format(out, "/** Their queries tell rows of this one, "

@@ -124,6 +124,8 @@ DRIFTS = [
      UNBOUND + table("letters", "drop constraint letters_tags_check, "
            "alter tags drop default, alter tags type text[] using '{}'"),
      ["default-differs", "default-missing"]),
+    ("type-differs", "app.letters.tags",
+     Edit(LETTER, "properties/tags/x-sqlArray", True), []),
     ("type-differs", "app.letters.locale",
      [Edit(LETTER, "properties/locale",
            {"type": "integer", "minimum": 0, "maximum": 9}),

@@ -29,6 +29,12 @@ verdicts='
 1 json.refused/resources/a.json
 2 json.refused/resources/b.json
 2 json.refused/resources/c.json
+1 keys.refused/resources/r1.json
+1 keys.refused/resources/r2.json
+1 keys.refused/resources/r5.json
+1 keys.refused/resources/r6.json
+1 keys.refused/resources/r7.json
+1 keys.refused/resources/r8.json
 1 list.refused/resources/letters.json
 1 resource.refused/resources/a.json
 1 resource.refused/resources/b.json

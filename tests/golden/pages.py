@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the pages show can be used: the contracts of lockstep-contract(5) and
-doc/OWN-TABLES.md load, the settings of lockstep.conf(5) are read, and the files
-that one is told to copy are there and get installed."""
+doc/OWN-TABLES.md load, the settings of lockstep.conf(5) are read, and a project
+that `lockstep init` begins has files that can be used."""
 
 import json
 import os
@@ -78,17 +78,26 @@ def manual_contract():
         "schemas/send_letter.json": an_object(channel=TEXT)})
 
 
+def begun(name):
+    """What `lockstep init` writes into a file."""
+    with tempfile.TemporaryDirectory() as directory:
+        project = pathlib.Path(directory, "project")
+        assert told("init", str(project)) == ""
+        return (project / name).read_text()
+
+
 def own_contract():
-    """The contract of doc/OWN-TABLES.md loads"""
-    note, notes, api = own_tables("json")
-    return served({"api.json": api, "schemas/note.json": note,
-                   "resources/notes.json": notes})
+    """The contract of doc/OWN-TABLES.md loads, in a project that begins"""
+    note, notes = own_tables("json")
+    return served({"api.json": begun("contract/api.json"),
+                   "schemas/note.json": note, "resources/notes.json": notes})
 
 
 def settings_read():
-    """The settings of lockstep.conf(5) and doc/OWN-TABLES.md are read"""
-    confs = [block for block in manual("lockstep.conf.5.in") + own_tables("")
-             if block.startswith("contract = ")]
+    """The settings of lockstep.conf(5) and of a project that begins are read"""
+    confs = [block for block in [*manual("lockstep.conf.5.in"),
+                                 begun("lockstep.conf")]
+             if "contract = " in block]
     assert len(confs) == 2
     said = ""
     for conf in confs:
@@ -106,20 +115,26 @@ def issuers_read():
     return "" if len(json.loads(found)) == 3 else "not three"
 
 
-def files_installed():
-    """What doc/OWN-TABLES.md has one copy is there, and is installed"""
-    text = (TOP / "doc/OWN-TABLES.md").read_text()
-    make = (TOP / "Makefile.am").read_text()
-    data = re.search(r"nobase_dist_pkgdata_DATA = (.*?)[^\\]\n", make, re.S)
-    names = set(re.findall(r"CHECKOUT/((?:migrations|policies)/\S+)", text))
-    assert len(names) > 3
-    return "\n".join(n for n in sorted(names)
-                     if not (TOP / n).exists() or n not in data[0])
+def files_as_installed():
+    """A project begins with the files that are installed, as they stand"""
+    for name, source in (
+            ("migrations/roles.sql", "migrations/roles.sql"),
+            ("migrations/0001_foundation.sql",
+             "migrations/0001_foundation.sql"),
+            ("migrations/0002_idempotency.sql",
+             "migrations/0006_idempotency.sql"),
+            ("policies/jobs.sql", "policies/jobs.sql"),
+            ("policies/idempotency.sql", "policies/idempotency.sql")):
+        if begun(name) != (TOP / source).read_text():
+            return f"{name} is not {source}"
+        if source not in (TOP / "Makefile.am").read_text():
+            return f"{source} is not installed"
+    return ""
 
 
 def main():
     cases = (manual_contract, own_contract, settings_read, issuers_read,
-             files_installed)
+             files_as_installed)
     failed = 0
     print(f"1..{len(cases)}")
     for number, case in enumerate(cases, 1):

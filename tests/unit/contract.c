@@ -775,8 +775,8 @@ START_TEST(the_key_is_judged_by_its_schema)
 	const struct plan *plan;
 
 	ck_assert_int_eq(accept_get("/api/letters/" ID, &plan), PROBLEM_NONE);
-	ck_assert_str_eq(plan->key.text, ID);
-	ck_assert_str_eq(plan->key.field->name, "id");
+	ck_assert_str_eq(plan->keys[0].text, ID);
+	ck_assert_str_eq(plan->keys[0].field->name, "id");
 	ck_assert_uint_eq(plan->select_count, 13);
 	ck_assert_int_eq(accept_get("/api/letters/1", &plan),
 	    PROBLEM_VALIDATION_FAILED);

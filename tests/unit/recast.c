@@ -238,7 +238,8 @@ static const struct field *const kept_select[] = {
 };
 static const struct resource things = {
 	.name = "things", .table = { "app", "things", "\"app\".\"things\"" },
-	.key = &kept_fields[0], .fields = kept_fields, .field_count = 2,
+	.key = &kept_fields[0], .keys = kept_select, .key_count = 1,
+	.fields = kept_fields, .field_count = 2,
 };
 
 enum form { PLAIN, ARRAY, MINIMAL, UNTOLD, ANY, ANY_ARRAY };
@@ -320,7 +321,7 @@ START_TEST(a_kept_reply_is_told_in_its_shape)
 	ck_assert_int_eq(store_kept(&scope, &store, &plan, replies[_i].kept,
 	    &out), replies[_i].problem);
 	expect(out.data, replies[_i].data);
-	expect(out.key, replies[_i].key);
+	expect(out.keys == NULL ? NULL : out.keys[0], replies[_i].key);
 	expect(out.tag, replies[_i].tag);
 	buf_release(&store.reply);
 	arena_free(arena);

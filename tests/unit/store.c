@@ -36,10 +36,13 @@ static const struct declared errors[] = {
 	{ "LS001", "letter_already_sent", 409, "It was sent.", NULL, 0 },
 };
 
+static const struct field *const id_key[] = { &fields[ID] };
+
 static const struct resource letters = {
 	.name = "letters", .path = "/letters",
 	.table = { "app", "letters", "\"app\".\"letters\"" },
-	.key = &fields[ID], .fields = fields, .field_count = FIELDS,
+	.key = &fields[ID], .keys = id_key, .key_count = 1,
+	.fields = fields, .field_count = FIELDS,
 	.constraints = constraints, .constraint_count = 1,
 };
 
@@ -298,8 +301,9 @@ START_TEST(a_null_is_a_parameter_without_text)
 {
 	struct operation op = operation_of(VERB_UPDATE);
 	struct value value = { &fields[TITLE], NULL };
+	struct value key = { &fields[ID], "k" };
 	struct plan plan = { .operation = &op, .values = &value,
-		.value_count = 1, .key = { &fields[ID], "k" } };
+		.value_count = 1, .keys = &key };
 	const struct field *select[] = { &fields[ID] };
 
 	plan.select = select;
@@ -657,7 +661,7 @@ START_TEST(a_new_row_tells_its_key)
 
 	ck_assert_int_eq(rows_of(&plan, &sheet, &out), PROBLEM_NONE);
 	ck_assert_str_eq(out.data, "{\"title\":\"t\"}");
-	ck_assert_str_eq(out.key, "k");
+	ck_assert_str_eq(out.keys[0], "k");
 }
 END_TEST
 
@@ -672,7 +676,8 @@ static const struct {
 START_TEST(no_row_is_not_found_but_for_an_insert)
 {
 	struct operation op = operation_of(gone[_i].verb);
-	struct plan plan = { .operation = &op };
+	struct value key = { &fields[ID], "k" };
+	struct plan plan = { .operation = &op, .keys = &key };
 	struct sheet sheet = { "id:2950", { { NULL } }, 0 };
 	struct outcome out;
 

@@ -70,7 +70,8 @@ tell(const struct scope *sc, enum problem p, const struct outcome *out)
 		buf_format(&b, ",\"rows\":%u,\"data\":", (unsigned)out->rows);
 		buf_add(&b, out->data, out->data_length);
 		put_text(&b, "next", out->next);
-		put_text(&b, "key", out->key);
+		put_text(&b, "key", out->keys == NULL ? NULL :
+		    out->keys[0]);
 		put_text(&b, "tag", out->tag);
 		put_text(&b, "first", out->request_id);
 		buf_format(&b, ",\"replayed\":%s", out->replayed ? "true" :

@@ -34,7 +34,7 @@ export type ResourceKeys = ReturnType<typeof resourceKeys>;
 /** A resource: its queries' keys, and the member that tells rows apart. */
 export interface Resource {
   readonly keys: ResourceKeys;
-  readonly key: string;
+  readonly key: string | readonly string[];
 }
 
 /** Takes back what was done before the answer. */
@@ -79,13 +79,18 @@ function readsOf(queries: QueryClient, resource: Resource, id: Id) {
   }).filter(([, read]) => read !== undefined);
 }
 
-/** The key of a row, or of the input that names it. */
-export function idOf(resource: Resource, row: object): Id {
-  return (row as Row)[resource.key] as Id;
+/**
+ * The key of a row, or of the input that names it; one of several members as
+ * the end of the path.
+ */
+export function idOf({ key }: Pick<Resource, 'key'>, row: object): Id {
+  return typeof key === 'string' ? (row as Row)[key] as Id
+    : key.map((name) => encodeURIComponent(String((row as Row)[name])))
+      .join('/');
 }
 
 function isRow(resource: Resource, id: Id) {
-  return (row: Row) => row[resource.key] === id;
+  return (row: Row) => idOf(resource, row) === id;
 }
 
 /** Changes the row of that id; all others stay the same objects. */
@@ -133,7 +138,7 @@ function selected(resource: Resource, row: Row, select: unknown): Row | null {
     || !select.every((name) => name === '*' || Object.hasOwn(row, name)))
     return null;
   const names = select.includes('*') ? Object.keys(row)
-    : [resource.key, ...select];
+    : [resource.key, select].flat();
   return Object.fromEntries(names.map((name) => [name, row[name]]));
 }
 

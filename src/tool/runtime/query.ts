@@ -19,7 +19,7 @@ import type {
   CallOptions, Client, KeyOption, ListMeta, Result, Success,
 } from './client.ts';
 
-export { resourceKeys } from './cache.ts';
+export { idOf, resourceKeys } from './cache.ts';
 export type { Id, Resource, TakesRow } from './cache.ts';
 
 /** A page of a list, as queries have it. */
