@@ -46,8 +46,11 @@ static const char tables_sql[] =
     "exists (select from pg_depend e where e.classid = 'pg_class'::regclass "
     "and e.objid = c.oid and e.deptype = 'e') "
     "from pg_class c join pg_namespace n on n.oid = c.relnamespace, "
-    /* Of a foreign table it asks the wrapper, which may have no handler. */
-    "lateral (select case c.relkind when 'f' then 28 "
+    /*
+     * Only views are asked: it waits for whoever alters a table, and asks the
+     * wrapper of a foreign one, which may have no handler.
+     */
+    "lateral (select case when c.relkind in ('r', 'p', 'f') then 28 "
     "else pg_relation_is_updatable(c.oid, false) end) u(x) "
     "where n.nspname = any ($1::text[]) and c.relkind in "
     "('r', 'p', 'v', 'm', 'f') order by n.nspname, c.relname";
@@ -354,6 +357,7 @@ catalog_read(const char *database, const struct contract *contract,
 	    !choose_roles(r, about) || !read_roles(r) || !read_tables(r) ||
 	    !catalog_functions(r))
 		return NULL;
+	r->catalog->identity = r->snapshot.identity;
 	return r->catalog;
 }
 

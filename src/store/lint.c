@@ -16,7 +16,7 @@
 #include "store/snapshot.h"
 
 #define RULE(level, id, title, why, mend, ...)                                 \
-	{ id, level, title, why, mend },
+	{ id, CHECK_LEVEL(level), CHECK_UNSAFE(level), title, why, mend },
 static const struct check_rule rules[] = {
 #include "store/lint.def"
 };
@@ -48,7 +48,7 @@ static const char expressions_sql[] =
     "where f.prosqlbody is not null and f.pronamespace not in "
     "('pg_catalog'::regnamespace, 'information_schema'::regnamespace)";
 
-enum { PARAMS = 6 };		/* $1 to $6; see lint_facts.def */
+enum { PARAMS = 7 };		/* $1 to $7; see lint_facts.def */
 
 /* One run. */
 struct lint {
@@ -85,11 +85,17 @@ ask(struct lint *l, const char *sql, int params)
  * each: loops within loops then took 18 s with 500 tables, where hashes take 1.
  */
 static bool
-begin(struct lint *l, const char *database)
+begin(struct lint *l, const char *database, const char *identity)
 {
-	return snapshot_open(&l->snapshot, database, "lockstep check") &&
-	    ask(l, "select set_config('enable_nestloop', 'off', true)", 0) !=
-	    NULL;
+	if (!snapshot_open(&l->snapshot, database, "lockstep check"))
+		return false;
+	if (identity != NULL && strcmp(l->snapshot.identity, identity) != 0) {
+		buf_string(l->snapshot.fault, "the database has changed places "
+		    "with another while it was looked at");
+		return false;
+	}
+	return ask(l, "select set_config('enable_nestloop', 'off', true)",
+	    0) != NULL;
 }
 
 /* $5: what expressions say; NULL when they cannot be read. */
@@ -153,7 +159,7 @@ lint_rules(void)
 }
 
 bool
-lint_run(const char *database, const char *login,
+lint_run(const char *database, const char *login, const char *identity,
     const struct contract *contract, struct arena *arena,
     const struct lint_finding **ret, size_t *ret_count, struct buf *fault)
 {
@@ -162,7 +168,8 @@ lint_run(const char *database, const char *login,
 		.snapshot = { .arena = arena, .fault = fault } };
 	const PGresult *rows;
 
-	if (!begin(&l, database) || (l.params[4] = facts_of(&l)) == NULL)
+	if (!begin(&l, database, identity) ||
+	    (l.params[4] = facts_of(&l)) == NULL)
 		return false;
 	l.params[0] = snapshot_schemas(contract, arena);
 	l.params[1] = store_array(arena, about->roles, about->role_count);
@@ -170,6 +177,7 @@ lint_run(const char *database, const char *login,
 	    about->server_role_count);
 	l.params[3] = snapshot_functions(contract, arena);
 	l.params[5] = login;
+	l.params[6] = about->anonymous;
 	rows = ask(&l, statement(arena), PARAMS);
 	if (rows == NULL)
 		return false;

@@ -26,17 +26,26 @@ ignore(void *context, const char *message)
 	(void)message;
 }
 
-/* The server's words on one line. */
+/* The server's words on one line, of the first that went wrong. */
 static bool
 complain(struct snapshot *s, const char *what)
 {
 	const char *words = PQerrorMessage(s->connection);
 
+	/* What comes after an error is that there was one. */
+	if (s->fault->length > 0)
+		return false;
 	buf_format(s->fault, "%s: %.*s", what, (int)strcspn(words, "\n"),
 	    words);
 	return false;
 }
 
+/*
+ * To write an expression as text Postgres locks its table, if only against its
+ * being altered.  Whoever holds one that is wanted here may want one that is
+ * held here, so nobody waits here for as long as it takes Postgres to find a
+ * deadlock (1 s), and to end a migration for it.
+ */
 bool
 snapshot_open(struct snapshot *s, const char *database,
     const char *application)
@@ -45,6 +54,7 @@ snapshot_open(struct snapshot *s, const char *database,
 		"fallback_application_name", "client_encoding", NULL };
 	const char *const values[] = { "10", database, application, "UTF8",
 		NULL };
+	const PGresult *identity;
 	PGresult *result;
 	bool well;
 
@@ -55,10 +65,17 @@ snapshot_open(struct snapshot *s, const char *database,
 	PQsetNoticeProcessor(s->connection, ignore, NULL);
 	result = PQexec(s->connection, "begin transaction isolation level "
 	    "repeatable read, read only; set local search_path = ''; "
-	    "set local jit = off; set local statement_timeout = '30s'");
+	    "set local jit = off; set local statement_timeout = '30s'; "
+	    "set local lock_timeout = '500ms'");
 	well = PQresultStatus(result) == PGRES_COMMAND_OK;
 	PQclear(result);
-	return well || complain(s, "the catalog cannot be read");
+	if (!well)
+		return complain(s, "the catalog cannot be read");
+	identity = snapshot_ask(s, arena_format(s->arena, "select %s",
+	    gate_identity_sql), NULL, 0);
+	if (identity != NULL)
+		s->identity = PQgetvalue(identity, 0, 0);
+	return identity != NULL;
 }
 
 const PGresult *

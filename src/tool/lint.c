@@ -5,13 +5,13 @@
 
 bool
 tool_lint(const struct contract *contract, const char *database,
-    struct findings *findings, struct buf *fault)
+    const char *identity, struct findings *findings, struct buf *fault)
 {
 	const struct lint_finding *list;
 	size_t count;
 
-	if (!lint_run(database, NULL, contract, findings->arena, &list, &count,
-	    fault))
+	if (!lint_run(database, NULL, identity, contract, findings->arena, &list,
+	    &count, fault))
 		return false;
 	for (size_t i = 0; i < count; i++)
 		findings_add(findings, &(struct db_finding){

@@ -50,16 +50,16 @@ def restart_counted(s):
 @case
 def rolling_restarts(s):
     """10 rolling restarts of two instances under load: no request fails."""
-    reads = load.Load(s, LIST, s.alice, seconds=14, connections=8)
+    reads = load.Load(s, LIST, s.alice, seconds=60, connections=8)
     writes = load.Load(s, "/api/letters", s.alice, "POST",
-                       json.dumps(new_letter()), seconds=14, connections=4)
+                       json.dumps(new_letter()), seconds=60, connections=4)
     restarts = 0
     while restarts < 10:
         s.rolling_restart()
         restarts += 1
         if not reads.running():
             break
-    for counts in (reads.finish(), writes.finish()):
+    for counts in (reads.end(), writes.end()):
         print(f"# {counts.requests} requests, {counts.failed} failed")
         same(counts.failed, 0, counts.text)
     same(restarts, 10, "restarts under load")

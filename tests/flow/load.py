@@ -3,6 +3,7 @@
 
 import re
 import shutil
+import signal
 import subprocess
 
 import tap
@@ -49,6 +50,11 @@ class Load:
 
     def running(self):
         return self.process.poll() is None
+
+    def end(self):
+        """It has been enough; the counts so far."""
+        self.process.send_signal(signal.SIGINT)
+        return self.finish()
 
     def finish(self):
         out, err = self.process.communicate(timeout=self.limit)

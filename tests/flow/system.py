@@ -125,20 +125,21 @@ class Cluster:
             raise AssertionError(f"psql: {done.stderr}")
         return done.stdout.strip()
 
-    def held(self, table):
-        """A context in which nobody else can even read the table."""
-        return Held(self, table)
+    def held(self, table, mode="access exclusive"):
+        """A context in which nobody else can even read the table, or, in mode
+        "exclusive", change it."""
+        return Held(self, table, mode)
 
 
 class Held:
     """Holds a table locked in a transaction, until released or left."""
 
-    def __init__(self, cluster, table):
+    def __init__(self, cluster, table, mode):
         self.psql = subprocess.Popen(
             ["psql", "-X", "-q", "-A", "-t", "-d", cluster.conninfo()],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.psql.stdin.write(f"begin; lock table {table} in access "
-                              "exclusive mode; select 'held';\n")
+        self.psql.stdin.write(f"begin; lock table {table} in {mode} mode; "
+                              "select 'held';\n")
         self.psql.stdin.flush()
         tap.same(self.psql.stdout.readline().strip(), "held", "the lock")
 
