@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "serve/serve.h"
+#include "service_check.h"
 
 enum { EXIT_TROUBLE = 2 };
 
@@ -222,8 +223,15 @@ service_read(struct service *s, const struct beginning *from,
 		    "digits, like 660\n");
 		return false;
 	}
+	if (!service_check_of(s->config.check, &o->check)) {
+		buf_string(faults, "lockstep: check must be refuse, warn or "
+		    "off\n");
+		return false;
+	}
 	s->contract = service_contract(&s->config, faults);
-	if (s->contract == NULL || !service_keys(s, faults))
+	if (s->contract == NULL || !service_keys(s, faults) ||
+	    (o->check != SERVE_UNCHECKED &&
+	    !service_accepts(s->config.contract, s->arena, faults)))
 		return false;
 	o->listen = s->config.listen;
 	o->workers = s->config.workers;
@@ -232,10 +240,24 @@ service_read(struct service *s, const struct beginning *from,
 	o->rates = s->config.rates;
 	o->limit_file = s->config.limit_file;
 	o->limit_entries = s->config.limit_entries;
+	o->check_timeout_ms = s->config.check_timeout_ms;
 	o->accept.rollback = s->config.tx_rollback;
 	o->contract = s->contract;
 	o->auth = s->auth;
 	return true;
+}
+
+/* The look of serve_source; the words are those of the command. */
+static void
+service_look(void *context, const struct serve_options *options,
+    const char *database, struct serve_look *ret)
+{
+	const struct service *s = (const struct service *)options;
+	const struct beginning *from = context;
+
+	service_check(&(struct service_check){ .contract = s->contract,
+		.directory = s->config.contract, .database = database,
+		.words = from->words, .count = from->count }, ret);
 }
 
 static struct serve_options *
@@ -277,7 +299,7 @@ service_run(const struct config *config, char *const *words, int count)
 {
 	struct beginning beginning = { config, words, count };
 	const struct serve_source source = { &beginning, service_make,
-		service_drop };
+		service_drop, service_look };
 
 	if (!open_books(config))
 		return EXIT_TROUBLE;

@@ -2,6 +2,7 @@
 #ifndef BASE_CHECK_H
 #define BASE_CHECK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -9,11 +10,20 @@
  */
 enum rule_level { LEVEL_NOTE, LEVEL_WARNING, LEVEL_ERROR };
 
+/* In the lists of rules: the level of an error that is unsafe. */
+#define LEVEL_UNSAFE 3
+#define CHECK_UNSAFE(level) ((int)(level) == LEVEL_UNSAFE)
+#define CHECK_LEVEL(level) (CHECK_UNSAFE(level) ? LEVEL_ERROR : (level))
+
 struct check_rule {
 	const char *id;			/* "table-missing" */
 	enum rule_level level;		/* error: unsafe, or fails when run;
 					 * warning: wrong sooner or later;
 					 * note: taste, speed */
+	bool unsafe;			/* an error by which requests see or
+					 * change what is not theirs, or by
+					 * which roles can do more than the
+					 * contract says: no server begins */
 	const char *title;		/* what it looks for, a few words */
 	const char *why;		/* a sentence */
 	const char *mend;		/* how, where the finding says nothing */

@@ -35,7 +35,10 @@ enum {
 
 static const char magic[8] = "lockstep";
 
-enum kind { KIND_COUNTER = 1, KIND_HISTOGRAM };
+enum kind { KIND_COUNTER = 1, KIND_HISTOGRAM, KIND_GAUGE };
+
+static const char *const kind_name[] = { [KIND_COUNTER] = "counter",
+	[KIND_HISTOGRAM] = "histogram", [KIND_GAUGE] = "gauge" };
 
 struct process {
 	_Atomic uint64_t who;	/* start time and pid; 0 = free */
@@ -102,6 +105,11 @@ static const struct {
 } helps[] = {
 	{ "lockstep_breaker_open_total",
 	    "Times that a process stopped sending Postgres requests." },
+	{ "lockstep_check_findings",
+	    "Findings of the last look at the database, by level." },
+	{ "lockstep_check_time_seconds",
+	    "When the database was last looked at, in seconds since 1970." },
+	{ "lockstep_checks_total", "Looks at the database, by result." },
 	{ "lockstep_database_connects_total",
 	    "Connections opened to Postgres." },
 	{ "lockstep_database_failures_total",
@@ -377,6 +385,19 @@ metric_add(const char *family, const char *labels, uint64_t n)
 }
 
 void
+metric_set(const char *family, const char *labels, uint64_t n)
+{
+	struct series *s;
+
+	if (table == NULL)
+		return;
+	if ((s = series_of(KIND_GAUGE, family, labels)) != NULL)
+		atomic_store_explicit(&s->cells[0], n, memory_order_relaxed);
+	else
+		count(&table->head.dropped, 1);
+}
+
+void
 metric_observe(const char *family, const char *labels, uint64_t ns)
 {
 	struct series *s;
@@ -542,12 +563,15 @@ write_series(struct buf *b)
 			all[n++] = &table->series[i];
 	qsort(all, n, sizeof(all[0]), compare);
 	for (unsigned i = 0; i < n; i++) {
-		bool counter = all[i]->kind == KIND_COUNTER;
+		uint32_t kind = all[i]->kind;
 
+		/* Of a later version: it shares the file. */
+		if (kind >= countof(kind_name))
+			continue;
 		if (i == 0 || strcmp(all[i]->family, all[i - 1]->family) != 0)
 			write_head(b, all[i]->family, help_of(all[i]->family),
-			    counter ? "counter" : "histogram");
-		if (counter)
+			    kind_name[kind]);
+		if (kind != KIND_HISTOGRAM)
 			write_value(b, all[i]->family, all[i]->labels,
 			    (int64_t)atomic_load(&all[i]->cells[0]));
 		else

@@ -41,6 +41,9 @@ void metric_process(void);
 /* Adds to a counter.  The series is family{labels}; labels may be "". */
 void metric_add(const char *family, const char *labels, uint64_t n);
 
+/* Sets a figure that is the host's, whichever process sets it. */
+void metric_set(const char *family, const char *labels, uint64_t n);
+
 /* Adds an observation, in nanoseconds, to a histogram in seconds. */
 void metric_observe(const char *family, const char *labels, uint64_t ns);
 

@@ -2,6 +2,8 @@
 #ifndef SERVE_INTERNAL_H
 #define SERVE_INTERNAL_H
 
+#include <sys/types.h>
+
 #include "serve/limit.h"
 #include "serve/serve.h"
 
@@ -81,6 +83,36 @@ void envelope_problem(enum problem p, struct scope *sc,
  * contract keeps any.  It ends with the process.
  */
 void sweep_start(struct serve_options *options);
+
+/*
+ * A look at the databases of some options, one at a time, by a process of its
+ * own, so that nothing that keeps it waiting keeps the parent.
+ */
+struct look {
+	pid_t pid;			/* 0 = none is under way */
+	uint64_t deadline_ns;
+	struct serve_look *page;	/* [2]: the primary, the replicas */
+	char said[LOOK_WORDS_MAX];	/* of the replicas */
+};
+
+/* Begins one; `quiet` = its harmless findings have been told.  false: errno. */
+bool look_begin(struct look *look, const struct serve_source *source,
+    const struct serve_options *options, bool quiet) MUST_CHECK;
+
+/* Ends it when its time is over; it is still to be waited for. */
+void look_hasten(struct look *look);
+void look_kill(struct look *look);
+
+/* Is a replica unsafe, by the last look?  The primary stands in for it. */
+bool look_spares(const struct look *look);
+
+/*
+ * It has ended: counts it, settles the gate, and tells what came of it, unless
+ * these were the words that were said before; NULL = none.
+ */
+enum look_end { LOOK_FAILED, LOOK_CLEAR, LOOK_UNSAFE };
+enum look_end look_end(struct look *look, const struct serve_options *options,
+    const char *said);
 
 /*
  * Answers the host's own door: /healthz (the process is there), /readyz (the

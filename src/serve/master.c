@@ -13,6 +13,11 @@
  * stop.  The listener is the same, so no request meets a closed door, and a
  * worker has one contract for all its life.
  *
+ * The database is looked at before the first worker begins and before those of a
+ * reload do, by a child (look.c), for which only the start waits.  A database
+ * that was not there then, or that took the place of another, is looked at when
+ * it comes; the gate keeps requests from it until then.
+ *
  * Graceful stop: the parent unlinks the socket first (nginx moves on; nothing
  * was sent, so even a POST may move), then tells the workers, which answer
  * what was begun.
@@ -41,6 +46,9 @@ enum {
 	HOLD_BACK_MS = 500,
 	KILL_AFTER_MS = 2000,	/* past drain_ms, before SIGKILL */
 	FAULTS_MAX = 1 << 20,	/* bytes of lines */
+	LOOK_LEAST_MS = 200,	/* between looks that workers ask for, */
+	LOOK_AGAIN_MS = 1000,	/* after one that failed, */
+	LOOK_UNSAFE_MS = 5000,	/* while the database is unsafe */
 };
 
 struct worker {
@@ -68,6 +76,14 @@ struct master {
 	bool stopping;
 	bool killed;
 	uint64_t kill_ns;
+	struct look look;
+	struct serve_options *next;	/* looked at for a reload; or NULL */
+	bool reload_later;	/* told to, while a look was under way */
+	bool warned;		/* harmless findings were told */
+	uint64_t look_ns;	/* when the next look is due; 0 = never */
+	uint64_t rest_ns;	/* and no look before */
+	unsigned rest_ms;	/* longer each time that one changes nothing */
+	char said[LOOK_WORDS_MAX];	/* by the last look */
 };
 
 static void *
@@ -135,6 +151,7 @@ worker_main(struct master *m, const struct worker *w, pid_t parent)
 		log_event(LOG_WARN, "log_gather",
 		    LOG_TEXT("cause", strerror(errno)));
 	store->breaker = breaker_new(store->reconnect_max_ms);
+	store->gate = m->options->gate;
 	if (w == m->worker)
 		sweep_start(m->options);
 	l.front = front_new(&front);
@@ -190,10 +207,16 @@ worker_ended(struct master *m, struct worker *w, int status)
 		worker_start(m, w);
 }
 
-/* A process has ended: a worker, or one that was to retire. */
+static void look_over(struct master *m);
+
+/* A process has ended: a look, a worker, or one that was to retire. */
 static void
 ended(struct master *m, pid_t pid, int status)
 {
+	if (pid == m->look.pid) {
+		look_over(m);
+		return;
+	}
 	for (unsigned i = 0; i < m->options->workers; i++)
 		if (m->worker[i].pid == pid)
 			worker_ended(m, &m->worker[i], status);
@@ -258,6 +281,7 @@ stop(struct master *m)
 	m->stopping = true;
 	m->kill_ns = last_moment_ns(m);
 	log_event(LOG_INFO, "stopping", LOG_END);
+	look_kill(&m->look);
 	leave_socket(m);
 	signal_workers(m, SIGTERM);
 }
@@ -267,7 +291,7 @@ stop(struct master *m)
  * database that is not there is asked again by each connection later.
  */
 static bool
-fit_to_serve(const struct serve_options *o, struct buf *fault)
+fit_to_serve(const struct serve_options *o, bool *ret_there, struct buf *fault)
 {
 	struct arena *arena = arena_new();
 	struct store *store = store_new(&o->store, o->contract);
@@ -286,6 +310,7 @@ fit_to_serve(const struct serve_options *o, struct buf *fault)
 	}
 	store_free(store);
 	arena_free(arena);
+	*ret_there = p == PROBLEM_NONE;
 	return p != PROBLEM_FORBIDDEN;
 }
 
@@ -336,15 +361,29 @@ rotate(struct master *m)
 	signal_workers(m, SIGUSR1);
 }
 
-/* The options, fit to be served; NULL and a line for each fault. */
+static void
+options_drop(const struct serve_source *source, struct serve_options *o)
+{
+	gate_free(o->gate);
+	source->drop(source->context, o);
+}
+
+/*
+ * The options, fit to be served; NULL and a line for each fault.  *ret_there:
+ * the database is.
+ */
 static struct serve_options *
-options_make(const struct serve_source *source, struct buf *faults)
+options_make(const struct serve_source *source, bool *ret_there,
+    struct buf *faults)
 {
 	struct serve_options *o = source->make(source->context, faults);
 
-	if (o == NULL || fit_to_serve(o, faults))
+	if (o == NULL)
+		return NULL;
+	o->gate = o->check == SERVE_REFUSE ? gate_new() : NULL;
+	if (fit_to_serve(o, ret_there, faults))
 		return o;
-	source->drop(source->context, o);
+	options_drop(source, o);
 	return NULL;
 }
 
@@ -380,45 +419,194 @@ replace(struct master *m, struct serve_options *options)
 	for (unsigned i = 0; i < options->workers; i++)
 		worker_start(&next, &next.worker[i]);
 	retire_workers(m);
-	m->source->drop(m->source->context, m->options);
+	options_drop(m->source, m->options);
 	free(m->worker);
 	m->options = options;
 	m->worker = next.worker;
 }
 
-/* The log gets the faults line by line, as they would stand in a terminal. */
+/* The log gets lines one by one, as they would stand in a terminal. */
 static void
-log_faults(char *lines)
+log_lines(const char *event, const char *lines)
 {
-	char *line;
+	struct buf line;
+	size_t length;
 
-	while ((line = strsep(&lines, "\n")) != NULL)
-		if (*line != '\0')
-			log_event(LOG_ERROR, "reload_refused",
-			    LOG_TEXT("cause", line));
+	buf_init(&line, FAULTS_MAX);
+	for (; *lines != '\0'; lines += length + (lines[length] != '\0')) {
+		length = strcspn(lines, "\n");
+		buf_clear(&line);
+		buf_add(&line, lines, length);
+		if (length > 0)
+			log_fields(LOG_ERROR, event,
+			    &LOG_TEXT("cause", line.at), 1);
+	}
+	buf_release(&line);
+}
+
+/* ---- Looks at the database. ---- */
+
+/* One of the options in use has ended: when will there be another? */
+static void
+look_note(struct master *m, enum look_end end)
+{
+	uint64_t now = clock_now_ns();
+	unsigned ms = 0;
+
+	if (end == LOOK_FAILED)
+		ms = LOOK_AGAIN_MS;
+	else if (m->options->check == SERVE_REFUSE &&
+	    (end == LOOK_UNSAFE || look_spares(&m->look)))
+		ms = LOOK_UNSAFE_MS;
+	m->look_ns = ms > 0 ? now + ms * 1000000ull : 0;
+	m->rest_ns = now + (end == LOOK_FAILED ? LOOK_AGAIN_MS :
+	    m->rest_ms) * 1000000ull;
+	m->warned = m->warned || end != LOOK_FAILED;
+	snprintf(m->said, sizeof(m->said), "%s", m->look.page->words);
+}
+
+/* What an unsafe database is, where it is served all the same or was before. */
+static void
+tell_unsafe(const struct master *m, enum look_end end)
+{
+	if (end == LOOK_UNSAFE)
+		log_lines("check_unsafe", m->look.page->words);
+}
+
+/* Is a look due, or has a worker asked for one? */
+static bool
+look_is_due(struct master *m)
+{
+	const struct serve_options *o = m->options;
+	uint64_t now = clock_now_ns();
+
+	if (o->check == SERVE_UNCHECKED || now < m->rest_ns)
+		return false;
+	if (m->look_ns != 0 && now >= m->look_ns)
+		return true;
+	if (o->gate == NULL || !gate_asked(o->gate))
+		return false;
+	/* Of a database that no look reaches they ask for ever. */
+	m->rest_ms = now - m->rest_ns > LOOK_UNSAFE_MS * 1000000ull ?
+	    LOOK_LEAST_MS : m->rest_ms * 2;
+	if (m->rest_ms > LOOK_UNSAFE_MS)
+		m->rest_ms = LOOK_UNSAFE_MS;
+	return true;
+}
+
+/* Begins a look.  One that cannot be begun is due again. */
+static bool
+look_now(struct master *m, const struct serve_options *options, bool quiet)
+{
+	if (look_begin(&m->look, m->source, options, quiet))
+		return true;
+	log_event(LOG_ERROR, "fork", LOG_TEXT("cause", strerror(errno)));
+	m->look_ns = clock_now_ns() + LOOK_AGAIN_MS * 1000000ull;
+	return false;
+}
+
+/* Options that nobody served with yet: the first look at them is due. */
+static void
+look_anew(struct master *m)
+{
+	m->warned = false;
+	m->said[0] = '\0';
+	m->rest_ms = LOOK_LEAST_MS;
+	m->rest_ns = 0;
+	m->look_ns = clock_now_ns();
+}
+
+/* ---- Reloads. ---- */
+
+static void
+reload_refused(const char *lines)
+{
+	log_lines("reload_refused", lines);
+	metric_add("lockstep_reloads_total", "result=\"refused\"", 1);
+}
+
+static void
+reload_taken(struct master *m, struct serve_options *options)
+{
+	auth_fetch(options->auth, m->options->auth);
+	options->limits = options->rates ? m->limits : NULL;
+	replace(m, options);
+	look_anew(m);
+	log_event(LOG_INFO, "reloaded",
+	    LOG_INT("workers", options->workers),
+	    LOG_INT("threads", options->front.threads));
+	metric_add("lockstep_reloads_total", "result=\"done\"", 1);
 }
 
 static void
 reload(struct master *m)
 {
-	struct serve_options *options;
+	struct serve_options *next;
+	bool there = false;
 	struct buf faults;
 
+	m->reload_later = m->look.pid != 0;
+	if (m->reload_later)
+		return;
 	buf_init(&faults, FAULTS_MAX);
-	options = options_make(m->source, &faults);
-	if (options != NULL) {
-		auth_fetch(options->auth, m->options->auth);
-		options->limits = options->rates ? m->limits : NULL;
-		replace(m, options);
-		log_event(LOG_INFO, "reloaded",
-		    LOG_INT("workers", options->workers),
-		    LOG_INT("threads", options->front.threads));
-	} else {
-		log_faults(faults.at);
-	}
-	metric_add("lockstep_reloads_total", options != NULL ?
-	    "result=\"done\"" : "result=\"refused\"", 1);
+	next = options_make(m->source, &there, &faults);
+	if (next == NULL)
+		reload_refused(faults.at);
+	else if (there && next->check != SERVE_UNCHECKED &&
+	    look_now(m, next, false))
+		m->next = next;
+	else
+		reload_taken(m, next);
 	buf_release(&faults);
+}
+
+/* The look at the options of a reload has ended. */
+static void
+reload_looked(struct master *m, struct serve_options *next)
+{
+	enum look_end end = look_end(&m->look, next, NULL);
+
+	m->next = NULL;
+	if (m->stopping || (next->check == SERVE_REFUSE &&
+	    end != LOOK_CLEAR)) {
+		if (!m->stopping)
+			reload_refused(m->look.page->words);
+		options_drop(m->source, next);
+		return;
+	}
+	tell_unsafe(m, end);
+	reload_taken(m, next);
+	look_note(m, end);
+}
+
+/* What was said before is not said again. */
+static void
+look_over(struct master *m)
+{
+	const char *words = m->look.page->words;
+	enum look_end end;
+
+	if (m->next != NULL) {
+		reload_looked(m, m->next);
+		return;
+	}
+	end = look_end(&m->look, m->options, m->said);
+	if (strcmp(words, m->said) != 0)
+		tell_unsafe(m, end);
+	look_note(m, end);
+}
+
+/* Each tick: ends a look that takes too long, or begins one that is due. */
+static void
+look(struct master *m)
+{
+	look_hasten(&m->look);
+	if (m->look.pid != 0 || m->stopping)
+		return;
+	if (m->reload_later)
+		reload(m);
+	else if (look_is_due(m))
+		(void)look_now(m, m->options, m->warned);
 }
 
 /* Kills who was to end and has not. */
@@ -452,30 +640,99 @@ watch(struct master *m)
 			rotate(m);
 		else if (signal == SIGHUP && !m->stopping)
 			reload(m);
+		look(m);
 		hasten(m);
 	}
+}
+
+/*
+ * The look before anything begins, the only one that is waited for.  What comes
+ * to nothing keeps nobody from beginning: there is the gate.
+ */
+static bool
+look_first(struct master *m, struct buf *faults)
+{
+	const struct timespec tick = { .tv_nsec = 100 * 1000000 };
+	enum look_end end;
+	sigset_t wanted;
+	int signal;
+
+	sigemptyset(&wanted);
+	sigaddset(&wanted, SIGCHLD);
+	sigaddset(&wanted, SIGTERM);
+	sigaddset(&wanted, SIGINT);
+	if (!look_now(m, m->options, false))
+		return true;
+	while (waitpid(m->look.pid, NULL, WNOHANG) == 0) {
+		signal = sigtimedwait(&wanted, NULL, &tick);
+		if (signal == SIGTERM || signal == SIGINT) {
+			m->stopping = true;
+			look_kill(&m->look);
+		}
+		look_hasten(&m->look);
+	}
+	end = look_end(&m->look, m->options, m->said);
+	look_note(m, end);
+	if (end == LOOK_UNSAFE && m->options->check == SERVE_REFUSE) {
+		buf_string(faults, m->look.page->words);
+		return false;
+	}
+	tell_unsafe(m, end);
+	return !m->stopping;
+}
+
+/* Options, keys and limits; then nothing but the socket is missing. */
+static bool
+prepare(struct master *m, struct buf *faults)
+{
+	bool there = false;
+
+	m->options = options_make(m->source, &there, faults);
+	if (m->options == NULL)
+		return false;
+	look_anew(m);
+	if (there && m->options->check != SERVE_UNCHECKED &&
+	    !look_first(m, faults))
+		return false;
+	auth_fetch(m->options->auth, NULL);
+	m->limits = limits_open(m->options->limit_file,
+	    m->options->limit_entries, faults);
+	m->options->limits = m->options->rates ? m->limits : NULL;
+	return m->limits != NULL;
 }
 
 static bool
 begin(struct master *m)
 {
 	struct buf faults;
+	bool well;
 
 	buf_init(&faults, FAULTS_MAX);
-	m->options = options_make(m->source, &faults);
-	if (m->options != NULL) {
-		auth_fetch(m->options->auth, NULL);
-		m->limits = limits_open(m->options->limit_file,
-		    m->options->limit_entries, &faults);
-		m->options->limits = m->options->rates ? m->limits : NULL;
-	}
-	if (m->limits == NULL) {
+	well = prepare(m, &faults);
+	if (!well && !m->stopping) {
 		fputs(faults.length > 0 ? faults.at :
 		    "lockstep: cannot begin\n", stderr);
 		log_event(LOG_ERROR, "refused", LOG_TEXT("cause", faults.at));
 	}
 	buf_release(&faults);
-	return m->limits != NULL;
+	return well;
+}
+
+/* Nothing is left of what was under way. */
+static void
+finish(struct master *m)
+{
+	if (m->look.pid != 0) {
+		look_kill(&m->look);
+		waitpid(m->look.pid, NULL, 0);
+	}
+	if (m->next != NULL)
+		options_drop(m->source, m->next);
+	if (m->options != NULL)
+		options_drop(m->source, m->options);
+	limits_close(m->limits);
+	free(m->worker);
+	free(m->retired);
 }
 
 int
@@ -487,9 +744,8 @@ serve_run(const struct serve_source *source)
 	block_signals(&m);
 	declare_counters();
 	if (!begin(&m)) {
-		if (m.options != NULL)
-			source->drop(source->context, m.options);
-		return 2;
+		finish(&m);
+		return m.stopping ? 0 : 2;
 	}
 	m.listener = front_listen(m.options->listen, m.options->socket_mode);
 	if (m.listener >= 0 && stat(m.options->listen, &m.socket) == 0) {
@@ -500,8 +756,6 @@ serve_run(const struct serve_source *source)
 		    LOG_INT("threads", m.options->front.threads));
 		watch(&m);
 		log_event(LOG_INFO, "stopped", LOG_END);
-		free(m.worker);
-		free(m.retired);
 		status = 0;
 	} else {
 		fprintf(stderr, "lockstep: cannot listen on %s: %s\n",
@@ -509,7 +763,6 @@ serve_run(const struct serve_source *source)
 	}
 	if (m.listener >= 0)
 		close(m.listener);
-	source->drop(source->context, m.options);
-	limits_close(m.limits);
+	finish(&m);
 	return status;
 }

@@ -3,6 +3,7 @@
 #define SERVE_SERVE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "auth/auth.h"
 #include "base/attribute.h"
@@ -13,6 +14,9 @@
 /*
  * The corridor, from a request to an envelope, and the processes that walk it.
  */
+
+/* What a server does about an unsafe database. */
+enum serve_check { SERVE_UNCHECKED, SERVE_WARN, SERVE_REFUSE };
 
 struct serve_options {
 	const char *listen;		/* path of the socket */
@@ -26,18 +30,39 @@ struct serve_options {
 	const char *limit_file;		/* NULL = memory of this server's */
 	unsigned limit_entries;
 	struct accept_options accept;
-	struct limits *limits;		/* filled in */
+	enum serve_check check;
+	unsigned check_timeout_ms;
+	struct limits *limits;		/* filled in, */
+	struct gate *gate;		/* likewise, to refuse */
+};
+
+/*
+ * A look at a database behind the contract, in memory that its looker shares
+ * with the parent: what is not a number is in place.
+ */
+enum { LOOK_IDENTITY_MAX = 64, LOOK_WORDS_MAX = 16384 };
+struct serve_look {
+	bool quiet;			/* given: harmless findings are told */
+	bool done;			/* else the words say why not */
+	char identity[LOOK_IDENTITY_MAX];	/* of the database */
+	unsigned unsafe, errors, warnings, notes;	/* each is one of them */
+	uint64_t took_ns;
+	char words[LOOK_WORDS_MAX];	/* a line for each unsafe finding */
 };
 
 /*
  * Where the options come from: made when the server begins and anew at each
  * SIGHUP.  make() returns NULL, with a line for each fault, when they cannot
  * be; those in use then stay.  drop() is called with what nobody uses any more.
+ * look() holds the contract against a database, for as long as it takes, and
+ * warns of what it finds that is harmless; it is called in a process of its own.
  */
 struct serve_source {
 	void *context;
 	struct serve_options *(*make)(void *context, struct buf *faults);
 	void (*drop)(void *context, struct serve_options *options);
+	void (*look)(void *context, const struct serve_options *options,
+	    const char *database, struct serve_look *ret);
 };
 
 /*
@@ -47,9 +72,9 @@ struct serve_source {
  * ones begin, those with the old ones answer what they have and end; all but
  * `listen` and `socket_mode` may change.  Returns the exit code: 0 after a graceful stop, 2 when
  * it could not begin (the reason is logged and written to standard error): the
- * socket cannot be bound, or the login role is unfit to serve.  A database
- * that cannot be reached is no reason: requests are answered 503 until it
- * comes.
+ * socket cannot be bound, the login role is unfit to serve, or the database is
+ * unsafe.  A database that cannot be reached is no reason: requests are answered
+ * 503 until it comes and, where options->check says so, was looked at.
  */
 int serve_run(const struct serve_source *source) MUST_CHECK;
 

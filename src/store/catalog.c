@@ -53,8 +53,11 @@ static const char tables_sql[] =
     "d.refobjid <> c.oid join pg_class v on v.oid = d.refobjid join "
     "pg_namespace vn on vn.oid = v.relnamespace where w.ev_class = c.oid) "
     "from pg_class c join pg_namespace n on n.oid = c.relnamespace, "
-    /* Of a foreign table it asks the wrapper, which may have no handler. */
-    "lateral (select case c.relkind when 'f' then 28 "
+    /*
+     * Only views are asked: it waits for whoever alters a table, and asks the
+     * wrapper of a foreign one, which may have no handler.
+     */
+    "lateral (select case when c.relkind in ('r', 'p', 'f') then 28 "
     "else pg_relation_is_updatable(c.oid, false) end) u(x) "
     "where n.nspname = any ($1::text[]) and c.relkind in "
     "('r', 'p', 'v', 'm', 'f') order by n.nspname, c.relname";
@@ -390,6 +393,7 @@ wish_of(const struct contract *contract)
 static const struct catalog *
 read_all(struct reading *r, const struct catalog_wish *wish)
 {
+	r->catalog->identity = r->snapshot.identity;
 	return choose_roles(r, wish->roles, wish->role_count) &&
 	    read_roles(r) && read_tables(r) && catalog_functions(r) ?
 	    r->catalog : NULL;

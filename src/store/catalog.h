@@ -13,6 +13,7 @@ struct reading {
 	const char *params[3];		/* schemas, roles, functions */
 	struct catalog *catalog;
 	bool judging;			/* the role that judges was taken */
+	bool saved;			/* there is a savepoint to go back to */
 };
 
 /* For each of the roles in $2, in their order, a character. */

@@ -71,23 +71,28 @@ take_role(struct reading *r)
 	    "rollback to savepoint role" : "release savepoint role"));
 }
 
-/* Runs it with one parameter; the rows, or NULL. */
+/*
+ * Runs it with one parameter; the rows, or NULL.  There are hundreds, so the
+ * savepoint stays where it is: it is gone back to only after one that failed.
+ */
 static const PGresult *
 question(struct reading *r, const char *sql, const char *param)
 {
 	const char *const params[] = { param };
-	PGresult *result, *end;
+	PGconn *connection = r->snapshot.connection;
+	PGresult *result;
 
 	take_role(r);
-	PQclear(PQexec(r->snapshot.connection, "savepoint question"));
-	result = PQexecParams(r->snapshot.connection, sql, param != NULL, NULL, params,
+	if (!r->saved)
+		PQclear(PQexec(connection, "savepoint question"));
+	r->saved = true;
+	result = PQexecParams(connection, sql, param != NULL, NULL, params,
 	    NULL, NULL, 0);
 	arena_defer(r->arena, drop_answer, result);
-	end = PQexec(r->snapshot.connection, PQresultStatus(result) == PGRES_TUPLES_OK ?
-	    "release savepoint question" : "rollback to savepoint question; "
-	    "release savepoint question");
-	PQclear(end);
-	return PQresultStatus(result) == PGRES_TUPLES_OK ? result : NULL;
+	if (PQresultStatus(result) == PGRES_TUPLES_OK)
+		return result;
+	PQclear(PQexec(connection, "rollback to savepoint question"));
+	return NULL;
 }
 
 void

@@ -92,6 +92,8 @@ struct store {
 	bool spare;			/* it can be done without: a replica */
 	uint64_t random;
 	struct buf unfit;		/* why the login role is, "" = is not */
+	uint64_t identity;		/* of the database, for the gate; */
+	char *identity_text;		/* for a scope that asks for it */
 	char *schemas, *tables, *keys;	/* of the contract, array literals */
 	struct buf claim_sql, sql, second_sql, reply;
 };
@@ -135,6 +137,15 @@ void cancel_forget(struct store *st);
  * the breaker is open.
  */
 enum problem store_connect(struct scope *sc, struct store *st) MUST_CHECK;
+
+/*
+ * See gate.c.  What names a database, as a subquery; a hash of it.  May the
+ * store's be asked?  PROBLEM_UNAVAILABLE until it is known to be clear.
+ */
+extern const char gate_identity_sql[];
+extern const char gate_other[];		/* no role: it is another database */
+uint64_t gate_identity(const char *text);
+enum problem gate_admit(struct scope *sc, struct store *st) MUST_CHECK;
 
 /* Closes the connection: its state is not known, or it is lost. */
 void store_discard(struct store *st);

@@ -16,7 +16,7 @@
 #include "store/snapshot.h"
 
 #define RULE(level, id, title, why, mend, ...)                                 \
-	{ id, level, title, why, mend },
+	{ id, CHECK_LEVEL(level), CHECK_UNSAFE(level), title, why, mend },
 static const struct check_rule rules[] = {
 #include "store/lint.def"
 };
@@ -48,13 +48,20 @@ static const char expressions_sql[] =
     "where f.prosqlbody is not null and f.pronamespace not in "
     "('pg_catalog'::regnamespace, 'information_schema'::regnamespace)";
 
-enum { PARAMS = 6 };		/* $1 to $6; see lint_facts.def */
+enum { PARAMS = 7 };		/* $1 to $7; see lint_facts.def */
 
 /* One run. */
 struct lint {
 	struct arena *arena;
 	struct snapshot snapshot;
 	const char *params[PARAMS];
+};
+
+/* Where it looks: a connection string, or a connection. */
+struct lint_place {
+	const char *database;
+	const char *identity;		/* that it must have, or NULL */
+	PGconn *connection;
 };
 
 static void
@@ -85,12 +92,20 @@ ask(struct lint *l, const char *sql, int params)
  * each: loops within loops then took 18 s with 500 tables, where hashes take 1.
  */
 static bool
-begin(struct lint *l, const char *database, PGconn *connection)
+begin(struct lint *l, const struct lint_place *place)
 {
-	return (connection != NULL ? snapshot_join(&l->snapshot, connection) :
-		snapshot_open(&l->snapshot, database, "lockstep check")) &&
-	    ask(l, "select set_config('enable_nestloop', 'off', true)", 0) !=
-	    NULL;
+	if (!(place->connection != NULL ?
+		snapshot_join(&l->snapshot, place->connection) :
+		snapshot_open(&l->snapshot, place->database, "lockstep check")))
+		return false;
+	if (place->identity != NULL &&
+	    strcmp(l->snapshot.identity, place->identity) != 0) {
+		buf_string(l->snapshot.fault, "the database has changed places "
+		    "with another while it was looked at");
+		return false;
+	}
+	return ask(l, "select set_config('enable_nestloop', 'off', true)",
+	    0) != NULL;
 }
 
 /* $5: what expressions say; NULL when they cannot be read. */
@@ -153,17 +168,16 @@ lint_rules(void)
 	return (struct check_rules){ rules, countof(rules) };
 }
 
-/* Looks by one of the two: a connection string, or a connection. */
 static bool
-look(struct lint l, const char *database, PGconn *connection,
-    const char *login, const struct contract *contract,
-    const struct lint_finding **ret, size_t *ret_count)
+look(struct lint l, const struct lint_place *place, const char *login,
+    const struct contract *contract, const struct lint_finding **ret,
+    size_t *ret_count)
 {
 	const struct contract_about *about = contract_about(contract);
 	struct arena *arena = l.arena;
 	const PGresult *rows;
 
-	if (!begin(&l, database, connection) || (l.params[4] = facts_of(&l)) == NULL)
+	if (!begin(&l, place) || (l.params[4] = facts_of(&l)) == NULL)
 		return false;
 	l.params[0] = snapshot_schemas(contract, arena);
 	l.params[1] = store_array(arena, about->roles, about->role_count);
@@ -171,8 +185,9 @@ look(struct lint l, const char *database, PGconn *connection,
 	    about->server_role_count);
 	l.params[3] = snapshot_functions(contract, arena);
 	l.params[5] = login;
+	l.params[6] = about->anonymous;
 	rows = ask(&l, statement(arena), PARAMS);
-	if (connection == NULL)
+	if (place->connection == NULL)
 		snapshot_leave(&l.snapshot);
 	if (rows == NULL)
 		return false;
@@ -182,12 +197,13 @@ look(struct lint l, const char *database, PGconn *connection,
 }
 
 bool
-lint_run(const char *database, const char *login,
+lint_run(const char *database, const char *login, const char *identity,
     const struct contract *contract, struct arena *arena,
     const struct lint_finding **ret, size_t *ret_count, struct buf *fault)
 {
 	return look((struct lint){ .arena = arena,
-	    .snapshot = { .arena = arena, .fault = fault } }, database, NULL,
+	    .snapshot = { .arena = arena, .fault = fault } },
+	    &(struct lint_place){ .database = database, .identity = identity },
 	    login, contract, ret, ret_count);
 }
 
@@ -197,6 +213,7 @@ lint_run_within(PGconn *connection, const char *login,
     const struct lint_finding **ret, size_t *ret_count, struct buf *fault)
 {
 	return look((struct lint){ .arena = arena,
-	    .snapshot = { .arena = arena, .fault = fault } }, NULL, connection,
-	    login, contract, ret, ret_count);
+	    .snapshot = { .arena = arena, .fault = fault } },
+	    &(struct lint_place){ .connection = connection }, login, contract,
+	    ret, ret_count);
 }

@@ -36,7 +36,7 @@ enum {
  */
 static const char scope_sql[] =
     "select pg_catalog.num_nulls("
-    "pg_catalog.set_config('role', $1, true), "
+    "pg_catalog.set_config('role', %s, true), "
     "pg_catalog.set_config('request.jwt.claims', $2, true), "
     "pg_catalog.set_config('lockstep.request_id', $3, true)";
 
@@ -128,6 +128,29 @@ put_settings(struct buf *b, const struct store_options *o, const char *before,
 }
 
 /*
+ * A pooler may go on to another database behind a connection that stays: there
+ * each transaction asks whether it is in the one that was checked.
+ */
+static bool
+is_guarded(const struct store_options *o)
+{
+	return o->unprepared && o->gate != NULL;
+}
+
+static void
+put_scope(struct buf *b, const struct store_options *o)
+{
+	struct buf role;
+
+	buf_init(&role, 4096);
+	if (is_guarded(o))
+		buf_format(&role, "case when %s = $4 then $1 else '%s' end",
+		    gate_identity_sql, gate_other);
+	buf_format(b, scope_sql, is_guarded(o) ? role.at : "$1");
+	buf_release(&role);
+}
+
+/*
  * The statement that sets the scope.  A session that a pooler lends for one
  * transaction has no settings of ours, so there they are part of the scope.
  */
@@ -138,7 +161,7 @@ make_scope(const struct store_options *o, bool reads)
 	char *text;
 
 	buf_init(&b, 4096);
-	buf_string(&b, scope_sql);
+	put_scope(&b, o);
 	if (o->unprepared)
 		put_settings(&b, o, ", pg_catalog.set_config('", "', '",
 		    "', true)");
@@ -212,6 +235,7 @@ store_free(struct store *st)
 		fclose(st->trace);
 	free(st->scope_sql[false]);
 	free(st->scope_sql[true]);
+	free(st->identity_text);
 	free(st->schemas);
 	free(st->tables);
 	free(st->keys);
@@ -392,9 +416,11 @@ open_connection(struct scope *sc, struct store *st, uint64_t deadline_ns)
  *
  * And the bookkeeping of idempotency keys that is not there though the
  * contract has them.
+ *
+ * One row at least: the identity of the database, and nothing or what is unfit.
  */
 static const char fitness_sql[] =
-    "(select r.rolname = session_user, r.rolname::text, case"
+    " left join ((select r.rolname = session_user, r.rolname::text, case"
     " when r.rolsuper then 'a superuser'"
     " when r.rolbypassrls then 'a role with BYPASSRLS'"
     " when r.rolcreaterole then 'a role with CREATEROLE'"
@@ -424,32 +450,47 @@ static const char fitness_sql[] =
     " order by k collate \"C\") from unnest(string_to_array(t.key, ','))"
     " k) and i.indnkeyatts = cardinality(string_to_array(t.key, ',')))"
     " limit 1)"
-    " union all (select null, null, null where $4::boolean"
+    " union all (select null, null, '' where $4::boolean"
     " and not exists (select from pg_catalog.pg_proc p"
     " join pg_catalog.pg_namespace n on n.oid = p.pronamespace"
-    " where n.nspname = 'lockstep' and p.proname = 'claim'))";
+    " where n.nspname = 'lockstep' and p.proname = 'claim')))"
+    " unfit (is_login, name, what) on true";
+
+/* A column of the first row, after that of the identity; NULL = none. */
+static const char *
+unfit_column(const PGresult *result, int column)
+{
+	return PQgetisnull(result, 0, column) ? NULL :
+	    PQgetvalue(result, 0, column);
+}
 
 static void
 note_fitness(struct store *st, const PGresult *result)
 {
 	const char *encoding = PQparameterStatus(st->connection,
 	    "server_encoding");
+	const char *is_login = unfit_column(result, 1);
+	const char *name = unfit_column(result, 2);
+	const char *what = unfit_column(result, 3);
 
+	free(st->identity_text);
+	st->identity_text = strdup(PQgetvalue(result, 0, 0));
+	if (st->identity_text == NULL)
+		abort();
+	st->identity = gate_identity(st->identity_text);
 	buf_clear(&st->unfit);
-	if (PQntuples(result) > 0 && PQgetisnull(result, 0, 1))
+	if (what != NULL && name == NULL)
 		buf_string(&st->unfit, "the contract has idempotency keys, "
 		    "and the database no lockstep.claim() to keep them: apply "
 		    "0006_idempotency.sql");
-	else if (PQntuples(result) > 0 && PQgetisnull(result, 0, 0))
+	else if (what != NULL && is_login == NULL)
 		buf_format(&st->unfit, "the key %s of %s is not unique",
-		    PQgetvalue(result, 0, 1), PQgetvalue(result, 0, 2));
-	else if (PQntuples(result) > 0)
+		    name, what);
+	else if (what != NULL)
 		buf_format(&st->unfit, "the login role %s %s (%s); "
 		    "\"database\" wants one that owns nothing and bypasses "
 		    "nothing",
-		    PQgetvalue(result, 0, 0)[0] == 't' ? "is" :
-		    "may become", PQgetvalue(result, 0, 2),
-		    PQgetvalue(result, 0, 1));
+		    is_login[0] == 't' ? "is" : "may become", what, name);
 	else if (encoding != NULL && strcmp(encoding, "SQL_ASCII") == 0)
 		buf_string(&st->unfit, "the database has no encoding");
 }
@@ -475,11 +516,15 @@ check_fitness(struct scope *sc, struct store *st, uint64_t deadline_ns)
 	const char *const params[] = { st->schemas, st->tables, st->keys,
 		takes_keys(st->contract) ? "true" : "false" };
 	struct exchange ex = { .count = 0 };
+	const char *sql = arena_format(sc->arena, "select one.identity, "
+	    "unfit.* from (values (%s)) one (identity)%s", gate_identity_sql,
+	    fitness_sql);
 
 	if (!exchange_note(&ex, STEP_RUN, PQsendQueryParams(st->connection,
-	    fitness_sql, countof(params), NULL, params, NULL, NULL, 0)) ||
+	    sql, countof(params), NULL, params, NULL, NULL, 0)) ||
 	    exchange_finish(sc, st, deadline_ns, &ex) != ENDING_SYNC ||
-	    ex.error != NULL || ex.result[STEP_RUN] == NULL) {
+	    ex.error != NULL || ex.result[STEP_RUN] == NULL ||
+	    PQntuples(ex.result[STEP_RUN]) == 0) {
 		store_discard(st);
 		return UNKNOWN;
 	}
@@ -626,16 +671,19 @@ store_connect(struct scope *sc, struct store *st)
 	uint64_t now_ns = clock_now_ns();
 	unsigned wait_ms = 0;
 	enum verdict verdict = breaker_ask(st->breaker, now_ns, &wait_ms);
+	enum problem p;
 
 	if (verdict == VERDICT_REFUSE)
 		return refuse_open(sc, wait_ms);
 	if (verdict == VERDICT_PASS && st->turn == breaker_turn(st->breaker)) {
 		if (st->connection != NULL)
-			return PROBLEM_NONE;
+			return gate_admit(sc, st);
 		if (now_ns < st->attempt_ns)
 			return refuse_early(sc, st);
 	}
-	return reach_and_tell(sc, st, verdict);
+	if ((p = reach_and_tell(sc, st, verdict)) != PROBLEM_NONE)
+		return p;
+	return gate_admit(sc, st);
 }
 
 /* This door is for whoever watches, so an open breaker does not close it. */
@@ -653,5 +701,5 @@ store_ready(struct scope *sc, struct store *st)
 		p = reach_and_tell(sc, st, VERDICT_PASS);
 	if (p != PROBLEM_NONE && st->unfit.length > 0)
 		return PROBLEM_FORBIDDEN;
-	return p;
+	return p != PROBLEM_NONE ? p : gate_admit(sc, st);
 }

@@ -166,10 +166,13 @@ send_scope(struct store *st, struct exchange *ex, const struct job *job)
 	static const char *const names[] = { "scope", "scope_read" };
 	const char *name = names[job->reads], *sql = st->scope_sql[job->reads];
 
+	const char *const pooled[] = { job->scope[0], job->scope[1],
+		job->scope[2], st->identity_text };
+
 	if (st->options->unprepared)
 		return exchange_note(ex, STEP_SCOPE, PQsendQueryParams(
-		    st->connection, sql, countof(job->scope), NULL, job->scope,
-		    NULL, NULL, 0));
+		    st->connection, sql, (int)countof(pooled) -
+		    (st->options->gate == NULL), NULL, pooled, NULL, NULL, 0));
 	if (!st->scope_prepared[job->reads] &&
 	    !exchange_note(ex, STEP_PREPARE_SCOPE, PQsendPrepare(
 	    st->connection, name, sql, 0, NULL)))
@@ -333,6 +336,16 @@ forget_statements(struct store *st)
 	st->forget = true;
 }
 
+/* Is it another database than the one that was checked?  Nothing was run. */
+static bool
+is_elsewhere(const struct exchange *ex)
+{
+	const char *words = error_field(ex, PG_DIAG_MESSAGE_PRIMARY);
+
+	return words != NULL && ex->failed <= STEP_SCOPE &&
+	    strstr(words, gate_other) != NULL;
+}
+
 /*
  * Serialization failures and deadlocks: a pause of random length, longer each
  * time, and once more.
@@ -371,7 +384,8 @@ once(bool *was)
 
 /*
  * May it be run again, and is it worth it?  A server that takes no writes was
- * the primary before: another of the connection string's hosts may be now.
+ * the primary before: another of the connection string's hosts may be now.  A
+ * new connection learns which database there is.
  */
 static bool
 is_to_run_again(struct scope *sc, struct store *st, struct job *job,
@@ -386,7 +400,7 @@ is_to_run_again(struct scope *sc, struct store *st, struct job *job,
 		forget_statements(st);
 		return true;
 	}
-	if (!job->reads && is_state(ex, "25006")) {
+	if (is_elsewhere(ex) || (!job->reads && is_state(ex, "25006"))) {
 		store_discard(st);
 		return once(&job->moved);
 	}
@@ -455,6 +469,9 @@ refused(struct scope *sc, const struct job *job, const struct exchange *ex)
 	if (fault.sqlstate == NULL)
 		return scope_fail(sc, PROBLEM_INTERNAL, "libpq: %s",
 		    PQresStatus(PQresultStatus(ex->error)));
+	if (is_elsewhere(ex))
+		return store_unavailable(sc, "another database took the place "
+		    "of the one that was checked");
 	if (ex->failed <= STEP_SCOPE && (strncmp(fault.sqlstate, "42", 2) ==
 	    0 || strncmp(fault.sqlstate, "22", 2) == 0))
 		return scope_fail(sc, PROBLEM_INTERNAL, "SQLSTATE %s: the "

@@ -29,12 +29,15 @@ ignore(void *context, const char *message)
 	(void)message;
 }
 
-/* The server's words on one line. */
+/* The server's words on one line, of the first that went wrong. */
 static bool
 complain(struct snapshot *s, const char *what)
 {
 	const char *words = PQerrorMessage(s->connection);
 
+	/* What comes after an error is that there was one. */
+	if (s->fault->length > 0)
+		return false;
 	buf_format(s->fault, "%s: %.*s", what, (int)strcspn(words, "\n"),
 	    words);
 	return false;
@@ -50,6 +53,12 @@ settle(struct snapshot *s, const char *sql)
 	return well || complain(s, "the catalog cannot be read");
 }
 
+/*
+ * To write an expression as text Postgres locks its table, if only against its
+ * being altered.  Whoever holds one that is wanted here may want one that is
+ * held here, so nobody waits here for as long as it takes Postgres to find a
+ * deadlock (1 s), and to end a migration for it.
+ */
 bool
 snapshot_open(struct snapshot *s, const char *database,
     const char *application)
@@ -58,14 +67,21 @@ snapshot_open(struct snapshot *s, const char *database,
 		"fallback_application_name", "client_encoding", NULL };
 	const char *const values[] = { "10", database, application, "UTF8",
 		NULL };
+	const PGresult *identity;
 
 	s->connection = PQconnectdbParams(keywords, values, 1);
 	arena_defer(s->arena, drop_connection, s->connection);
 	if (PQstatus(s->connection) != CONNECTION_OK)
 		return complain(s, "the database cannot be reached");
 	PQsetNoticeProcessor(s->connection, ignore, NULL);
-	return settle(s, "begin transaction isolation level repeatable read, "
-	    "read only; " SETTINGS);
+	if (!settle(s, "begin transaction isolation level repeatable read, "
+	    "read only; set local lock_timeout = '500ms'; " SETTINGS))
+		return false;
+	identity = snapshot_ask(s, arena_format(s->arena, "select %s",
+	    gate_identity_sql), NULL, 0);
+	if (identity != NULL)
+		s->identity = PQgetvalue(identity, 0, 0);
+	return identity != NULL;
 }
 
 bool

@@ -11,6 +11,7 @@
 struct snapshot {
 	struct arena *arena;
 	PGconn *connection;
+	const char *identity;		/* of the database, once it is open */
 	struct buf *fault;		/* while it is asked */
 };
 

@@ -30,6 +30,26 @@ struct breaker;
 struct breaker *breaker_new(unsigned pause_max_ms);
 void breaker_free(struct breaker *breaker);
 
+/*
+ * Shared by a server's processes: which databases were looked at, and what came
+ * of it.  A store with a gate lets no request at one that is not clear; it is
+ * mapped memory, made before the processes are.  Never NULL.
+ */
+struct gate;
+enum gate_verdict { GATE_UNKNOWN, GATE_CLEAR, GATE_UNSAFE };
+struct gate *gate_new(void);
+void gate_free(struct gate *gate);
+
+/* For the one that looks: what came of a database (catalog.identity). */
+void gate_settle(struct gate *gate, const char *identity,
+    enum gate_verdict verdict);
+
+/* A look came to nothing: nobody waits for the next one. */
+void gate_failed(struct gate *gate);
+
+/* Has a store met a database that nobody looked at, since it was asked? */
+bool gate_asked(struct gate *gate);
+
 struct store_options {
 	const char *database;		/* libpq connection string */
 	const char *database_read;	/* of replicas, or NULL */
@@ -39,6 +59,7 @@ struct store_options {
 	unsigned idle_timeout_ms;	/* idle_in_transaction_session */
 	unsigned reconnect_max_ms;	/* the backoff's ceiling */
 	struct breaker *breaker;	/* of the primary; NULL = none */
+	struct gate *gate;		/* NULL = none: all are clear */
 	unsigned statements_max;	/* prepared, a connection */
 	bool unprepared;		/* keeps nothing in a session: for a
 					 * pooler that changes it */
@@ -287,6 +308,7 @@ struct catalog_function {
 struct catalog {
 	const char *database;		/* its name */
 	const char *login;		/* who asked */
+	const char *identity;		/* of it in this run of its server */
 	/* The contract's; then owners of functions that it calls and that run
 	 * as them. */
 	const struct catalog_role *roles;
@@ -387,9 +409,10 @@ struct check_rules lint_rules(void);
 /*
  * Looks, as whichever role the connection string names, in one read-only
  * transaction.  `login` is the role that serves; NULL = the one of the
- * connection.  false: one line in `fault` says why.  All of it is in the arena.
+ * connection.  `identity` is the database that it must be, of a catalog; NULL =
+ * any.  false: one line in `fault` says why.  All of it is in the arena.
  */
-bool lint_run(const char *database, const char *login,
+bool lint_run(const char *database, const char *login, const char *identity,
     const struct contract *contract, struct arena *arena,
     const struct lint_finding **ret, size_t *ret_count, struct buf *fault)
     MUST_CHECK;

@@ -12,7 +12,8 @@
 
 static const struct check_rule drift_rules[] = {
 #define RULE(name, id, level, title, why, mend)                                \
-	{ id, LEVEL_##level, title, why, mend },
+	{ id, CHECK_LEVEL(LEVEL_##level), CHECK_UNSAFE(LEVEL_##level), title,  \
+	    why, mend },
 #include "tool/drift.def"
 #undef RULE
 };

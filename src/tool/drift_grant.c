@@ -141,6 +141,15 @@ mend_wider(struct needs *n, size_t role, enum catalog_verb verb,
 	    name);
 }
 
+static enum drift_rule
+wider_rule(struct needs *n, size_t role, enum catalog_verb verb)
+{
+	if (verb != CATALOG_SELECT)
+		return DRIFT_WRITE_WIDER;
+	return *needed_columns(n, role, verb) != '\0' ? DRIFT_READ_WIDER :
+	    DRIFT_READ_STRAY;
+}
+
 static void
 tell_wider(struct needs *n, size_t role, enum catalog_verb verb,
     const char *columns)
@@ -148,8 +157,7 @@ tell_wider(struct needs *n, size_t role, enum catalog_verb verb,
 	const char *name = n->d->catalog->roles[role].name;
 	const char *word = access_verb_name(verb);
 
-	drift_tell(n->d, verb == CATALOG_SELECT ? DRIFT_READ_WIDER :
-	    DRIFT_WRITE_WIDER, place_of(n, NULL),
+	drift_tell(n->d, wider_rule(n, role, verb), place_of(n, NULL),
 	    drift_access_name(n->d, n->table, name),
 	    mend_wider(n, role, verb, columns),
 	    "no operation lets %s %s %s", name, word, columns != NULL ?

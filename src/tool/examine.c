@@ -54,7 +54,8 @@ tool_examine(const struct contract *contract, const char *database,
 	if (catalog == NULL)
 		return NULL;
 	tool_drift(contract, catalog, findings);
-	if (!tool_lint(contract, database, findings, fault))
+	if (!tool_lint(contract, database, catalog->identity, findings,
+	    fault))
 		return NULL;
 	place_all(contract, findings);
 	return catalog;

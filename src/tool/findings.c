@@ -189,6 +189,8 @@ put_json(struct buf *b, const struct findings *f, bool strict)
 
 		buf_format(b, "%s{\"severity\":\"%s\"", i > 0 ? ",\n" : "",
 		    findings_level_name(findings_level(at->rule, strict)));
+		if (at->rule->unsafe)
+			buf_string(b, ",\"unsafe\":true");
 		put_member(b, "id", at->rule->id);
 		put_member(b, "object", at->object);
 		put_member(b, "file", at->file);
@@ -224,12 +226,14 @@ static void
 put_rule(struct buf *b, const struct check_rule *r, bool json)
 {
 	if (!json) {
-		buf_format(b, "%-28s  %-7s  %s\n", r->id,
-		    findings_level_name(r->level), r->title);
+		buf_format(b, "%-28s  %-7s  %s%s\n", r->id,
+		    findings_level_name(r->level), r->title,
+		    r->unsafe ? " (unsafe: serve refuses)" : "");
 		return;
 	}
-	buf_format(b, "%s{\"id\":\"%s\",\"level\":\"%s\"",
-	    b->length > 1 ? ",\n" : "", r->id, findings_level_name(r->level));
+	buf_format(b, "%s{\"id\":\"%s\",\"level\":\"%s\",\"unsafe\":%s",
+	    b->length > 1 ? ",\n" : "", r->id, findings_level_name(r->level),
+	    r->unsafe ? "true" : "false");
 	put_member(b, "title", r->title);
 	put_member(b, "why", r->why);
 	put_member(b, "mend", r->mend);

@@ -77,10 +77,12 @@ struct check_rules tool_drift_rules(void);
 
 /*
  * Adds what the lint finds of the database, for whom the string logs in as.
- * false: one line in `fault` says why.
+ * false: one line in `fault` says why; also when it is not the database of the
+ * identity.
  */
 bool tool_lint(const struct contract *contract, const char *database,
-    struct findings *findings, struct buf *fault) MUST_CHECK;
+    const char *identity, struct findings *findings, struct buf *fault)
+    MUST_CHECK;
 
 /* The same of what a trial has made, as `login` would see it. */
 struct trial;

@@ -14,13 +14,13 @@ add(struct findings *findings, const struct lint_finding *list, size_t count)
 
 bool
 tool_lint(const struct contract *contract, const char *database,
-    struct findings *findings, struct buf *fault)
+    const char *identity, struct findings *findings, struct buf *fault)
 {
 	const struct lint_finding *list;
 	size_t count;
 
-	if (!lint_run(database, NULL, contract, findings->arena, &list, &count,
-	    fault))
+	if (!lint_run(database, NULL, identity, contract, findings->arena, &list,
+	    &count, fault))
 		return false;
 	add(findings, list, count);
 	return true;

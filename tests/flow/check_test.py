@@ -23,8 +23,10 @@ from tap import case, same
 
 LETTERS = "resources/letters.json"
 LETTER = "schemas/letter.json"
+# An unsafe finding is an error.
 RULES = re.findall(r'^RULE\(\w+, "([a-z-]+)", (\w+),',
-                   (sut.TOP / "src/tool/drift.def").read_text(), re.M)
+                   (sut.TOP / "src/tool/drift.def").read_text().replace(
+                       "UNSAFE,", "ERROR,"), re.M)
 
 
 class Edit:
@@ -264,7 +266,7 @@ DRIFTS = [
      "grant update on app.coupons to public", []),
     ("read-grant-wider", "app.payouts (authenticated)",
      "grant select on app.payouts to authenticated", []),
-    ("read-grant-wider", "app.accounts (anon)",
+    ("read-grant-stray", "app.accounts (anon)",
      "grant select on app.accounts to anon", []),
     ("policy-missing", "app.letters (authenticated)",
      "drop policy authenticated_delete on app.letters", []),

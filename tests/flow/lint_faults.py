@@ -145,6 +145,11 @@ LOCAL = [
            "alter policy own_select on {t} using (true); create policy narrow "
            "on {t} as restrictive for select to authenticated using "
            "(owner_id = (select auth.uid()))"),
+    policy("policy-public-read", "shown",
+           "create policy shown on {t} for select to anon using (true); "
+           "grant select on {t} to anon",
+           "create policy shown on {t} for select to anon using "
+           "(title is not null); grant select on {t} to anon"),
     policy("policy-check-open", "own_update",
            "alter policy own_update on {t} with check (true)", "select 1"),
     policy("policy-owner-movable", "own_update",

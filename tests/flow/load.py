@@ -52,7 +52,7 @@ class Load:
         return self.process.poll() is None
 
     def end(self):
-        """The counts of what it has done so far."""
+        """It has been enough; the counts so far."""
         self.process.send_signal(signal.SIGINT)
         return self.finish()
 

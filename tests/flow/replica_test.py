@@ -105,10 +105,19 @@ def replica_gone(s):
     assert counts.requests > 500, counts.text
 
 
+def by_replica(s):
+    """Do reads all come from the replica?"""
+    before = misses(s)
+    for _ in range(16):
+        same(s.get(LIST, s.alice).status, 200)
+    return misses(s) == before
+
+
 @case
 def canceled_for_the_primary(s):
     """A read that the replica cancels, since the primary changed what it
     reads, is answered by the primary."""
+    wait_for(lambda: by_replica(s), "each server to have checked it")
     before = misses(s)
     s.replica.psql("alter system set max_standby_streaming_delay = '100ms'")
     s.replica.psql("select pg_reload_conf()")

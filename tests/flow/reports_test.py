@@ -350,6 +350,22 @@ def broken_contract(s):
 
 
 @contextlib.contextmanager
+def wider_grant(s):
+    """A reload meets what somebody granted."""
+    grant = "delete on app.users to authenticated"
+    s.cluster.psql(f"grant {grant}")
+    os.kill(s.serving()[0], signal.SIGHUP)
+    tap.wait_for(lambda: any(e["event"] == "reload_refused"
+                             and "unsafe" in e["cause"]
+                             for e in s.log_lines()), "a refusal")
+    try:
+        yield
+    finally:
+        s.cluster.psql(f"revoke {grant.replace(' to ', ' from ')}")
+    same(s.get("/api/letters", s.service).status, 200)
+
+
+@contextlib.contextmanager
 def dead_worker(s):
     worker = subprocess.run(["pgrep", "-P", str(s.serving()[0])],
                             capture_output=True, text=True, check=True)
@@ -399,6 +415,7 @@ def lost_database(s):
 SCENES = {
     "Postgres does not answer": postgres_gone,
     "A reload is refused": broken_contract,
+    "The database is unsafe": wider_grant,
     "A worker dies": dead_worker,
     "Take a policy back": bad_policy,
     "Go back to the backup": later_writes,
@@ -501,7 +518,7 @@ def all_figures_and_events(s):
     same(figures - told, set(), "figures")
     events = set()
     for file in source.glob("**/*.c"):
-        events |= set(re.findall(r'log_event\([^"]*"([a-z_]+)"',
+        events |= set(re.findall(r'log_(?:event|lines)\([^"]*"([a-z_]+)"',
                                  file.read_text()))
     assert len(events) > 15, events
     same(events - told, set(), "events")

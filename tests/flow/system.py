@@ -147,7 +147,8 @@ class Cluster:
         return done.stdout.strip()
 
     def held(self, table, database="lockstep", mode="access exclusive"):
-        """A context in which nobody else can even read the table."""
+        """A context in which nobody else can even read the table, or, in mode
+        "exclusive", change it."""
         return Held(self, table, database, mode)
 
 
