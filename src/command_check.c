@@ -27,8 +27,8 @@ struct check {
 	bool faulty;			/* the contract cannot be loaded */
 };
 
-/* Both lists of rules: of drift, and of the lint. */
-enum { RULES_COUNT = 2 };
+/* The lists of rules: of drift, of the lint, of the proof. */
+enum { RULES_COUNT = 3 };
 
 static const struct check_rules *
 all_rules(struct arena *arena)
@@ -38,6 +38,7 @@ all_rules(struct arena *arena)
 
 	lists[0] = tool_drift_rules();
 	lists[1] = lint_rules();
+	lists[2] = tool_prove_rules();
 	return lists;
 }
 
@@ -263,5 +264,10 @@ call_check(struct call *call)
 		return call_trouble("there is no directory %s", c.directory);
 	c.findings = (struct findings){ .arena = call->arena,
 		.directory = c.directory };
+	if (call_flag(call, "prove") != NULL)
+		return call_flag(call, "generated") != NULL ?
+		    call_trouble("--prove looks at no documents") : c.alone ? call_trouble("--prove needs the database") :
+		    call_prove(call, &c.findings, &c.choice, c.form,
+			c.strict);
 	return check_all(&c);
 }

@@ -32,6 +32,31 @@ static const char owners_sql[] =
     "$1::text[] is not null and $2::text[] is not null and "
     "n.nspname || '.' || p.proname = any ($3::text[]) order by 1";
 
+static const char login_sql[] = "select session_user";
+
+/*
+ * Where foreign keys lead, and what policies name: tables, and the schemas of
+ * functions, as they read tables there.
+ */
+static const char schemas_sql[] =
+    "with recursive way (oid) as (select c.oid from pg_class c "
+    "join pg_namespace n on n.oid = c.relnamespace "
+    "where n.nspname = any ($1::text[]) "
+    "union select k.confrelid from way w join pg_constraint k "
+    "on k.conrelid = w.oid and k.contype = 'f'), named (schema) as ("
+    "select c.relnamespace from way w join pg_class c using (oid) "
+    "union select coalesce(c.relnamespace, f.pronamespace) from way w "
+    "join pg_policy p on p.polrelid = w.oid join pg_depend d on "
+    "d.classid = 'pg_policy'::regclass and d.objid = p.oid "
+    "left join pg_class c on d.refclassid = 'pg_class'::regclass "
+    "and c.oid = d.refobjid "
+    "left join pg_proc f on d.refclassid = 'pg_proc'::regclass "
+    "and f.oid = d.refobjid) "
+    "select array_agg(n.nspname)::text from (select x.nspname::text from "
+    "named join pg_namespace x on x.oid = named.schema where x.nspname not "
+    "in ('pg_catalog', 'information_schema') "
+    "union select unnest($1::text[])) n";
+
 static const char tables_sql[] =
     "select c.oid, n.nspname, c.relname, pg_get_userbyid(c.relowner), "
     "c.relkind, c.relrowsecurity, c.relforcerowsecurity, "
@@ -139,11 +164,12 @@ catalog_flags(struct reading *r, const char *text)
 	return flags;
 }
 
-/* The contract's roles, then the owners, each once: $2. */
+/* The contract's roles, then the owners (or the login role), each once: $2. */
 static bool
-choose_roles(struct reading *r, const struct contract_about *about)
+choose_roles(struct reading *r, const struct contract_about *about, bool wide)
 {
-	const PGresult *rows = catalog_ask(r, owners_sql, 3);
+	const PGresult *rows = wide ? catalog_ask(r, login_sql, 0) :
+	    catalog_ask(r, owners_sql, 3);
 	int owners = rows == NULL ? 0 : PQntuples(rows);
 	const char **names = arena_alloc(r->arena, (about->role_count +
 	    (size_t)owners + 1) * sizeof(*names));
@@ -336,8 +362,19 @@ read_tables(struct reading *r)
 	return true;
 }
 
-const struct catalog *
-catalog_read(const char *database, const struct contract *contract,
+/* $1: the schemas, and those that they lead to. */
+static bool
+widen(struct reading *r)
+{
+	const PGresult *rows = catalog_ask(r, schemas_sql, 1);
+
+	if (rows != NULL && !PQgetisnull(rows, 0, 0))
+		r->params[0] = PQgetvalue(rows, 0, 0);
+	return rows != NULL;
+}
+
+static const struct catalog *
+read_all(const char *database, const struct contract *contract, bool wide,
     struct arena *arena, struct buf *fault)
 {
 	const struct contract_about *about = contract_about(contract);
@@ -351,10 +388,24 @@ catalog_read(const char *database, const struct contract *contract,
 	r->catalog = arena_alloc(arena, sizeof(*r->catalog));
 	r->catalog->reading = r;
 	if (!snapshot_open(&r->snapshot, database, "lockstep gen") ||
-	    !choose_roles(r, about) || !read_roles(r) || !read_tables(r) ||
-	    !catalog_functions(r))
+	    (wide && !widen(r)) || !choose_roles(r, about, wide) ||
+	    !read_roles(r) || !read_tables(r) || !catalog_functions(r))
 		return NULL;
 	return r->catalog;
+}
+
+const struct catalog *
+catalog_read(const char *database, const struct contract *contract,
+    struct arena *arena, struct buf *fault)
+{
+	return read_all(database, contract, false, arena, fault);
+}
+
+const struct catalog *
+catalog_read_wide(const char *database, const struct contract *contract,
+    struct arena *arena, struct buf *fault)
+{
+	return read_all(database, contract, true, arena, fault);
 }
 
 const struct catalog_table *
