@@ -70,8 +70,10 @@ $$;
 
 grant anon, authenticated, service_role to lockstep;
 
--- The owner makes a function and then hands it over.
-grant lockstep_logic to lockstep_owner;
+-- The owner makes a function and then hands it over. It may become what requests
+-- become, for lockstep check --prove; as it does not inherit, that gives it no
+-- right of theirs until it does.
+grant lockstep_logic, lockstep to lockstep_owner;
 
 do $$
 begin

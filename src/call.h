@@ -70,4 +70,10 @@ int call_token(struct call *call);
 int call_gen(struct call *call);
 int call_validate(struct call *call);
 
+/* The part of call_check() that is asked for by --prove. */
+struct findings;
+struct findings_choice;
+int call_prove(struct call *call, struct findings *findings,
+    const struct findings_choice *choice, unsigned form, bool strict);
+
 #endif

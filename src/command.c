@@ -410,6 +410,9 @@ static struct command commands[] = {
 	    { FLAG("contract", NULL, "Check the contract alone, in the "
 		  "directory, or the one of the settings."),
 	      FLAG("without-database", NULL, "The same."),
+	      FLAG("prove", NULL, "Try instead what each role can do with its "
+		  "own rows and with others', in a transaction that is rolled "
+		  "back; as migrate_database."),
 	      FLAG("strict", NULL, "Warnings are errors."),
 	      FLAG("format", "HOW", "table, json or sarif."),
 	      FLAG("only", "ID,...", "Look at these rules of the database "

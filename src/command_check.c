@@ -28,8 +28,8 @@ struct check {
 	const struct catalog *catalog;	/* that was looked at, or NULL */
 };
 
-/* Both lists of rules: of drift, and of the lint. */
-enum { RULES_COUNT = 2 };
+/* The lists of rules: of drift, of the lint, of the proof. */
+enum { RULES_COUNT = 3 };
 
 static const struct check_rules *
 all_rules(struct arena *arena)
@@ -39,6 +39,7 @@ all_rules(struct arena *arena)
 
 	lists[0] = tool_drift_rules();
 	lists[1] = lint_rules();
+	lists[2] = tool_prove_rules();
 	return lists;
 }
 
@@ -290,5 +291,10 @@ call_check(struct call *call)
 		return call_trouble("there is no directory %s", c.directory);
 	c.findings = (struct findings){ .arena = call->arena,
 		.directory = c.directory };
+	if (call_flag(call, "prove") != NULL)
+		return call_flag(call, "generated") != NULL ?
+		    call_trouble("--prove looks at no documents") : c.alone ? call_trouble("--prove needs the database") :
+		    call_prove(call, &c.findings, &c.choice, c.form,
+			c.strict);
 	return check_all(&c);
 }

@@ -33,6 +33,31 @@ static const char owners_sql[] =
     "$1::text[] is not null and $2::text[] is not null and "
     "n.nspname || '.' || p.proname = any ($3::text[]) order by 1";
 
+static const char login_sql[] = "select session_user";
+
+/*
+ * Where foreign keys lead, and what policies name: tables, and the schemas of
+ * functions, as they read tables there.
+ */
+static const char schemas_sql[] =
+    "with recursive way (oid) as (select c.oid from pg_class c "
+    "join pg_namespace n on n.oid = c.relnamespace "
+    "where n.nspname = any ($1::text[]) "
+    "union select k.confrelid from way w join pg_constraint k "
+    "on k.conrelid = w.oid and k.contype = 'f'), named (schema) as ("
+    "select c.relnamespace from way w join pg_class c using (oid) "
+    "union select coalesce(c.relnamespace, f.pronamespace) from way w "
+    "join pg_policy p on p.polrelid = w.oid join pg_depend d on "
+    "d.classid = 'pg_policy'::regclass and d.objid = p.oid "
+    "left join pg_class c on d.refclassid = 'pg_class'::regclass "
+    "and c.oid = d.refobjid "
+    "left join pg_proc f on d.refclassid = 'pg_proc'::regclass "
+    "and f.oid = d.refobjid) "
+    "select array_agg(n.nspname)::text from (select x.nspname::text from "
+    "named join pg_namespace x on x.oid = named.schema where x.nspname not "
+    "in ('pg_catalog', 'information_schema') "
+    "union select unnest($1::text[])) n";
+
 static const char tables_sql[] =
     "select c.oid, n.nspname, c.relname, pg_get_userbyid(c.relowner), "
     "c.relkind, c.relrowsecurity, c.relforcerowsecurity, "
@@ -156,17 +181,18 @@ catalog_flags(struct reading *r, const char *text)
 	return flags;
 }
 
-/* The contract's roles, then the owners, each once: $2. */
+/* The contract's roles, then the owners (or the login role), each once: $2. */
 static bool
-choose_roles(struct reading *r, const char *const *roles, size_t given)
+choose_roles(struct reading *r, const struct catalog_wish *wish, bool wide)
 {
-	const PGresult *rows = catalog_ask(r, owners_sql, 3);
+	const PGresult *rows = wide ? catalog_ask(r, login_sql, 0) :
+	    catalog_ask(r, owners_sql, 3);
 	int owners = rows == NULL ? 0 : PQntuples(rows);
-	const char **names = arena_alloc(r->arena, (given +
+	const char **names = arena_alloc(r->arena, (wish->role_count +
 	    (size_t)owners + 1) * sizeof(*names));
-	size_t count = given, known;
+	size_t count = wish->role_count, known;
 
-	memcpy(names, roles, count * sizeof(*names));
+	memcpy(names, wish->roles, count * sizeof(*names));
 	for (int i = 0; i < owners; i++) {
 		names[count] = PQgetvalue(rows, i, 0);
 		for (known = 0; strcmp(names[known], names[count]) != 0;)
@@ -363,6 +389,17 @@ read_tables(struct reading *r)
 	return true;
 }
 
+/* $1: the schemas, and those that they lead to. */
+static bool
+widen(struct reading *r)
+{
+	const PGresult *rows = catalog_ask(r, schemas_sql, 1);
+
+	if (rows != NULL && !PQgetisnull(rows, 0, 0))
+		r->params[0] = PQgetvalue(rows, 0, 0);
+	return rows != NULL;
+}
+
 /* Of the schemas and functions, which are array literals. */
 static struct reading *
 begin_reading(const char *schemas, const char *functions,
@@ -391,16 +428,16 @@ wish_of(const struct contract *contract)
 }
 
 static const struct catalog *
-read_all(struct reading *r, const struct catalog_wish *wish)
+read_all(struct reading *r, const struct catalog_wish *wish, bool wide)
 {
 	r->catalog->identity = r->snapshot.identity;
-	return choose_roles(r, wish->roles, wish->role_count) &&
+	return (!wide || widen(r)) && choose_roles(r, wish, wide) &&
 	    read_roles(r) && read_tables(r) && catalog_functions(r) ?
 	    r->catalog : NULL;
 }
 
-const struct catalog *
-catalog_read(const char *database, const struct contract *contract,
+static const struct catalog *
+read_of(const char *database, const struct contract *contract, bool wide,
     struct arena *arena, struct buf *fault)
 {
 	const struct catalog_wish wish = wish_of(contract);
@@ -408,7 +445,21 @@ catalog_read(const char *database, const struct contract *contract,
 	    snapshot_functions(contract, arena), &wish, arena, fault);
 
 	return snapshot_open(&r->snapshot, database, "lockstep gen") ?
-	    read_all(r, &wish) : NULL;
+	    read_all(r, &wish, wide) : NULL;
+}
+
+const struct catalog *
+catalog_read(const char *database, const struct contract *contract,
+    struct arena *arena, struct buf *fault)
+{
+	return read_of(database, contract, false, arena, fault);
+}
+
+const struct catalog *
+catalog_read_wide(const char *database, const struct contract *contract,
+    struct arena *arena, struct buf *fault)
+{
+	return read_of(database, contract, true, arena, fault);
 }
 
 const struct catalog *
@@ -420,7 +471,7 @@ catalog_read_within(PGconn *connection, const struct contract *contract,
 	    snapshot_functions(contract, arena), &wish, arena, fault);
 
 	return snapshot_join(&r->snapshot, connection) ?
-	    read_all(r, &wish) : NULL;
+	    read_all(r, &wish, false) : NULL;
 }
 
 const struct catalog *
@@ -431,7 +482,7 @@ catalog_read_schemas(const char *database, const struct catalog_wish *wish,
 	    wish->schema_count), "{}", wish, arena, fault);
 
 	return snapshot_open(&r->snapshot, database, "lockstep gen") ?
-	    read_all(r, wish) : NULL;
+	    read_all(r, wish, false) : NULL;
 }
 
 void

@@ -17,6 +17,8 @@
  *	"columns"	of the row, all that it looks at
  *	"tied"		columns that must equal something of the caller's
  *	"plain"		those of them that are compared as they stand
+ *	"compared"	columns that are compared so at all, whatever else lets
+ *			a row through
  *	"calls"		functions, and those that are called for each row
  *			with nothing of it: "bare"
  *	"reads"		[relation, column or 0] of its subqueries

@@ -22,6 +22,7 @@ enum {
 	TEXT_MAX = 1 << 20,		/* bytes of a constant */
 	TEXT_OID = 25, UNKNOWN_OID = 705, VARCHAR_OID = 1043, BOOL_OID = 16,
 	SETTING_ONE = 2077, SETTING_TWO = 3294,	/* current_setting() */
+	FIRST_OWN_OID = 16384,		/* of what was made since initdb */
 };
 
 /* An atom has a text; an object, a tag and its fields; a list, its items. */
@@ -55,7 +56,7 @@ struct walk {
 	const char *equals;
 	const char *at;			/* reading: the rest of the text */
 	struct buf calls, bare, reads, strings, settings;
-	struct columns columns, tied, plain;
+	struct columns columns, tied, plain, compared;
 	bool flags[FLAG_COUNT];
 	const struct node *tables[QUERIES_MAX];	/* rtable of each query */
 	unsigned depth;			/* how many queries are around */
@@ -429,6 +430,28 @@ tied(const struct walk *w, const struct node *node, bool casts)
 	return all;
 }
 
+/*
+ * The same whatever OR and NOT make of it: all that is compared, and what is
+ * put to functions that say yes or no, other than Postgres' own.
+ */
+static void
+compare(struct walk *w, const struct node *node)
+{
+	struct columns part;
+
+	if (!is(node, "BOOLEXPR")) {
+		if (is(node, "FUNCEXPR") &&
+		    number(node, "funcid") >= FIRST_OWN_OID)
+			set_columns(&w->compared, field(node, "args"), 0);
+		part = tied(w, node, true);
+		for (size_t i = 0; i < COLUMNS_MAX / 64; i++)
+			w->compared.bits[i] |= part.bits[i];
+		return;
+	}
+	for (node = argument(node, 0); node != NULL; node = node->next)
+		compare(w, node);
+}
+
 /* ---- What is remarkable. */
 
 static bool
@@ -618,6 +641,7 @@ tell(struct walk *w, const char *of, const char *part, enum truth truth,
 	tell_columns(out, "columns", &w->columns);
 	tell_columns(out, "tied", &w->tied);
 	tell_columns(out, "plain", &w->plain);
+	tell_columns(out, "compared", &w->compared);
 	tell_list(out, "calls", &w->calls);
 	tell_list(out, "bare", &w->bare);
 	tell_list(out, "reads", &w->reads);
@@ -650,6 +674,7 @@ lint_tree(struct arena *arena, const char *of, const char *part,
 	set_columns(&w.columns, root, 0);
 	w.tied = tied(&w, root, true);
 	w.plain = tied(&w, root, false);
+	compare(&w, root);
 	w.flags[FLAG_OPEN] = opens(&w, root);
 	walk(&w, root);
 	tell(&w, of, part, always(&w, root), out);

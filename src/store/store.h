@@ -331,6 +331,7 @@ const struct catalog *catalog_read(const char *database,
 
 /* Lets go of the locks of the reading; nothing can be judged from then on. */
 void catalog_leave(const struct catalog *catalog);
+
 /*
  * The same of one schema or several, for a contract that is to be made of them.
  * No functions are read but those of these schemas and of lockstep.
@@ -360,6 +361,14 @@ struct catalog_grant {
 bool catalog_grants(const struct catalog *catalog,
     const struct catalog_table *table, const struct catalog_grant **ret,
     size_t *ret_count) MUST_CHECK;
+
+/*
+ * The same with the schemas that foreign keys and policies lead to, and with
+ * the login role as the last of the roles.
+ */
+const struct catalog *catalog_read_wide(const char *database,
+    const struct contract *contract, struct arena *arena, struct buf *fault)
+    MUST_CHECK;
 
 /* The table or (first) function that a contract names; NULL = there is none. */
 const struct catalog_table *catalog_table(const struct catalog *catalog,
@@ -445,6 +454,55 @@ const struct catalog *trial_catalog(struct trial *trial,
 bool trial_lint(struct trial *trial, const char *login,
     const struct contract *contract, struct arena *arena,
     const struct lint_finding **ret, size_t *ret_count, struct buf *fault)
+    MUST_CHECK;
+
+/*
+ * The proof by experiment: in one transaction that is rolled back, rows of two
+ * made-up tenants, and what each role of the contract, and the login role, can
+ * do with its own, the other's and an absent one.
+ */
+enum prove_whose {
+	PROVE_OWN,		/* or anybody's, of a table without tenants */
+	PROVE_OTHER,
+	PROVE_ABSENT,
+	PROVE_OWNER,		/* its own, with the owner's columns named */
+	PROVE_MOVED,		/* its own, made the other's */
+	PROVE_WHOSE_COUNT
+};
+enum prove_answer { PROVE_NONE, PROVE_NO, PROVE_YES, PROVE_UNKNOWN };
+
+struct prove_cell {
+	enum prove_answer answer;	/* NONE: there is no such thing */
+	const char *how;		/* what Postgres said; or why unknown */
+	const char *when;		/* how the rows were; NULL: as made */
+};
+
+/* What a role can do with a table. */
+struct prove_row {
+	const struct catalog_table *table;
+	const char *role;
+	size_t role_number;		/* in the catalog */
+	bool login;			/* the role that serves, as itself */
+	bool subject;			/* its callers have one */
+	const char *tied;		/* columns that say whose; "" = none */
+	struct prove_cell cells[CATALOG_VERB_COUNT][PROVE_WHOSE_COUNT];
+	const char *told_apart[CATALOG_VERB_COUNT];	/* other's from
+						 * absent, by that; or NULL */
+};
+
+/* What Postgres and we call them. */
+const char *prove_whose_name(enum prove_whose whose);
+
+/*
+ * Tries all tables of the contract's schemas, by table and then by role.  The
+ * connection string is of a role that may make rows in each table (their owner,
+ * a superuser) and become the roles; the catalog is a wide one.  While it runs
+ * the tables are locked; nothing but the values of sequences is left behind.
+ * false: one line in `fault` says why.  All of it is in the arena.
+ */
+bool prove_run(const char *database, const struct contract *contract,
+    const struct catalog *catalog, struct arena *arena,
+    const struct prove_row **ret, size_t *ret_count, struct buf *fault)
     MUST_CHECK;
 
 /*

@@ -362,6 +362,13 @@ is_accepted(const struct db_finding *f, const struct accepted *a)
 	    strcmp(f->object, a->object) == 0;
 }
 
+/* Was it looked for?  A proof looks for nothing but its own. */
+static bool
+is_looked_for(const struct findings *f, const struct accepted *a)
+{
+	return (strncmp(a->rule, "prove-", 6) == 0) == f->proved;
+}
+
 void
 tool_accept(struct findings *f, const struct accepted *list, size_t count,
     bool whole)
@@ -373,7 +380,7 @@ tool_accept(struct findings *f, const struct accepted *list, size_t count,
 			if (!is_accepted(&f->at[i], &list[n]))
 				f->at[kept++] = f->at[i];
 		f->count = kept;
-		if (kept == before && whole)
+		if (kept == before && whole && is_looked_for(f, &list[n]))
 			findings_add(f, &(struct db_finding){
 			    .rule = &drift_rules[DRIFT_ACCEPTED_GONE],
 			    .object = list[n].object, .file = "check.json",

@@ -28,6 +28,7 @@ struct findings {
 	const char *directory;		/* of the contract */
 	struct db_finding *at;
 	size_t count, room;
+	bool proved;			/* they are of the proof, no others */
 };
 
 enum findings_form { FINDINGS_TABLE, FINDINGS_JSON, FINDINGS_SARIF };
@@ -116,6 +117,23 @@ const struct catalog *tool_examine(const struct contract *contract,
 const struct catalog *tool_examine_trial(const struct contract *contract,
     struct trial *trial, const char *login, struct findings *findings,
     struct buf *fault) MUST_CHECK;
+
+/*
+ * The proof by experiment, of a wide catalog: what each role can do beside what
+ * the contract says, and what differs, which is added.  NULL: one line in
+ * `fault` says why.
+ */
+struct proven;
+const struct proven *tool_prove(const struct contract *contract,
+    const struct catalog *catalog, const char *database,
+    struct findings *findings, size_t *ret_count, struct buf *fault)
+    MUST_CHECK;
+struct check_rules tool_prove_rules(void);
+
+/* Tells it, and the findings that are left. */
+void tool_prove_print(const struct proven *proven, size_t count,
+    const struct findings *findings, enum findings_form form, bool strict,
+    FILE *out);
 
 /*
  * Takes out what is accepted; what is accepted and was not found is a finding
