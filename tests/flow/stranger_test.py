@@ -310,8 +310,8 @@ def what_is_left_is_for_people_to_decide(s):
         ("array-max-items", "schemas/lists.json"),
         ("object-closed", "schemas/customers.json"),
         # All may read what --public said.
-        ("policy-open-read", "shop.categories"),
-        ("policy-open-read", "shop.products"),
+        ("policy-public-read", "shop.categories"),
+        ("policy-public-read", "shop.products"),
         # A unique key tells of others; a secret that is not served.
         ("key-oracle", "shop.customers"), ("key-oracle", "shop.lists"),
         ("column-extra", "shop.customers.password_hash"),
