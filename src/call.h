@@ -54,5 +54,7 @@ int call_check(struct call *call);
 int call_token(struct call *call);
 int call_gen(struct call *call);
 int call_validate(struct call *call);
+int call_work(struct call *call);
+int call_jobs(struct call *call);
 
 #endif
