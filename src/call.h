@@ -69,6 +69,8 @@ int call_patch(struct call *call, const struct patch_call *patch);
 int call_token(struct call *call);
 int call_gen(struct call *call);
 int call_validate(struct call *call);
+int call_work(struct call *call);
+int call_jobs(struct call *call);
 
 /* The part of call_check() that is asked for by --prove. */
 struct findings;

@@ -334,6 +334,19 @@ run_version(struct call *call)
 static struct command commands[] = {
 	{ "serve", "", "Serve the contract to nginx.", { { 0 } }, true, 0, 0,
 	    run_serve },
+	{ "work", "", "Run the jobs that wait in the database.",
+	    { FLAG("queue", "QUEUE", "Jobs of this queue alone; may be "
+		"repeated."),
+	      FLAG("drain", NULL, "End when there is nothing to do.") },
+	    true, 0, 0, call_work },
+	{ "jobs", "list|show ID|conservation",
+	    "Look at the jobs, or at one; or prove that none is lost.",
+	    { FLAG("kind", "KIND", "list: jobs of this kind."),
+	      FLAG("state", "STATE", "list: available, scheduled, running, "
+		"done, cancelled or dead."),
+	      FLAG("limit", "N", "list: so many, the latest (50)."),
+	      FLAG("json", NULL, "Print JSON, a line for each.") },
+	    false, 1, 2, call_jobs },
 	{ "migrate", "up|status|verify",
 	    "Bring the database's schema and policies up to date, or compare.",
 	    { FLAG("json", NULL, "Print status as JSON.") }, true, 1, 1,

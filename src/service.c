@@ -68,8 +68,8 @@ service_auth(const struct config *c, const struct contract *contract,
 	};
 }
 
-static struct store_options
-store_settings(const struct config *c)
+struct store_options
+service_store(const struct config *c)
 {
 	return (struct store_options){
 		.database = c->database,
@@ -144,8 +144,8 @@ same_text(const char *a, const char *b)
 }
 
 /* What was opened when the server began is not opened again. */
-static bool
-stays(const struct config *now, const struct config *then, struct buf *faults)
+bool
+service_stays(const struct config *now, const struct config *then, struct buf *faults)
 {
 	const struct {
 		const char *name;
@@ -192,7 +192,7 @@ service_settings(struct service *s, const struct beginning *from,
 		buf_format(faults, "lockstep: %s\n", fault.length > 0 ?
 		    fault.at : "bad settings");
 	buf_release(&fault);
-	return well && stays(&s->config, from->config, faults);
+	return well && service_stays(&s->config, from->config, faults);
 }
 
 static bool
@@ -236,7 +236,7 @@ service_read(struct service *s, const struct beginning *from,
 	o->listen = s->config.listen;
 	o->workers = s->config.workers;
 	o->front = front_settings(&s->config);
-	o->store = store_settings(&s->config);
+	o->store = service_store(&s->config);
 	o->rates = s->config.rates;
 	o->limit_file = s->config.limit_file;
 	o->limit_entries = s->config.limit_entries;
@@ -275,8 +275,8 @@ service_make(void *context, struct buf *faults)
 }
 
 /* The log and the figures, which workers inherit. */
-static bool
-open_books(const struct config *config)
+bool
+service_open(const struct config *config)
 {
 	enum log_level level;
 
@@ -301,7 +301,7 @@ service_run(const struct config *config, char *const *words, int count)
 	const struct serve_source source = { &beginning, service_make,
 		service_drop, service_look };
 
-	if (!open_books(config))
+	if (!service_open(config))
 		return EXIT_TROUBLE;
 	if (config->jwt_secret_file == NULL && config->jwks_file == NULL &&
 	    config->jwks_url == NULL && config->issuers == NULL)

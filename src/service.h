@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "config.h"
 #include "contract/contract.h"
+#include "store/store.h"
 
 /*
  * Settings -> what the parts want of them, and the server that is made of it.
@@ -20,6 +21,16 @@ struct contract *service_contract(const struct config *config,
 void service_auth(const struct config *config, const struct contract *contract,
     struct auth_options *ret);
 
+/* How the database is spoken to. */
+struct store_options service_store(const struct config *config);
+
+/* Are the settings that were opened once still these?  A line for each else. */
+bool service_stays(const struct config *now, const struct config *then,
+    struct buf *faults) MUST_CHECK;
+
+/* Opens the log and the figures; false when told why not. */
+bool service_open(const struct config *config) MUST_CHECK;
+
 /*
  * Serves until it is told to stop.  The words of the command are those that
  * the settings were read from, and are read from again at a reload.  The exit
@@ -27,5 +38,12 @@ void service_auth(const struct config *config, const struct contract *contract,
  */
 int service_run(const struct config *config, char *const *words, int count)
     MUST_CHECK;
+
+/*
+ * The same for jobs: those of the queues, or of all when there are none; until
+ * there is nothing left to do, with `drain`.
+ */
+int service_work(const struct config *config, char *const *words, int count,
+    const char *const *queues, size_t queue_count, bool drain) MUST_CHECK;
 
 #endif

@@ -502,6 +502,69 @@ body_accept(struct accepting *a)
 	return PROBLEM_NONE;
 }
 
+/* ---- jobs ---- */
+
+/* A text of the worker's own: an argument that no schema judges. */
+static void
+argument_add(struct accepting *a, const struct job_argument *argument)
+{
+	const struct field *field = field_find(a->op->arguments,
+	    a->op->argument_count, argument->name, strlen(argument->name));
+
+	if (field != NULL)
+		a->values[a->value_count++] = (struct value){ field,
+			argument->text };
+}
+
+/* Without a schema a job takes no arguments. */
+static enum problem
+args_accept(struct accepting *a, const char *text)
+{
+	struct json_fault fault = { .line = 1, .column = 1 };
+	struct json_object *tree;
+
+	if (!json_read(text, a->rq->body_length, &json_caps_wire, &tree,
+	    &fault))
+		return malformed(a->sc, &fault);
+	arena_defer(a->sc->arena, json_drop, tree);
+	if (a->op->body != NULL)
+		return tree_accept(a, tree) ? PROBLEM_NONE :
+		    PROBLEM_VALIDATION_FAILED;
+	if (json_object_is_type(tree, json_type_object) &&
+	    json_object_object_length(tree) == 0)
+		return PROBLEM_NONE;
+	scope_issue(a->sc, NULL, RULE_FALSE, NULL, 0);
+	return PROBLEM_VALIDATION_FAILED;
+}
+
+enum problem
+contract_accept_job(struct scope *sc, const struct operation *operation,
+    const char *args, const struct job_argument *more, size_t more_count,
+    const struct input **ret)
+{
+	const struct request rq = { .body_length = strlen(args) };
+	const struct intake intake = { .sent_first = 0 };
+	struct input *input = arena_alloc(sc->arena, sizeof(*input));
+	struct accepting a = { .sc = sc, .op = operation, .rq = &rq,
+		.intake = &intake, .plan = &input->plan };
+	enum problem p;
+
+	a.values = arena_alloc(sc->arena, (operation->argument_count + 1) *
+	    sizeof(*a.values));
+	a.plan->operation = operation;
+	a.plan->values = a.values;
+	if ((p = args_accept(&a, args)) != PROBLEM_NONE)
+		return p;
+	for (size_t i = 0; i < more_count; i++)
+		argument_add(&a, &more[i]);
+	if (a.too_long)
+		return scope_fail(sc, PROBLEM_INTERNAL,
+		    "arguments are longer written than read");
+	a.plan->value_count = a.value_count;
+	*ret = input;
+	return PROBLEM_NONE;
+}
+
 /* ---- all ---- */
 
 enum problem

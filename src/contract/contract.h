@@ -268,6 +268,82 @@ enum problem contract_accept(const struct contract *contract,
     const struct caller *caller, const struct accept_options *options,
     const struct input **ret) MUST_CHECK;
 
+/* What a job does: call a function; or an HTTP service, then a function. */
+enum job_type { JOB_SQL, JOB_HTTP };
+
+/* An SQLSTATE of a job's function, or an HTTP status: is another try of use? */
+struct job_error {
+	const char *key;		/* "LS003", "410" */
+	bool permanent;
+};
+
+/*
+ * A kind of job: jobs/NAME.json.  Its functions are operations (VERB_CALL) that
+ * no request meets, so that whatever runs an operation runs them; their
+ * `resource` is empty, and `body` is the schema of the arguments.
+ */
+struct job_kind {
+	unsigned number;		/* 0.. over the contract */
+	const char *name;		/* letter.generate */
+	const char *file;		/* jobs/letter.generate.json */
+	const char *summary;		/* or NULL */
+	enum job_type type;
+	const char *queue;		/* what is paused, chosen at once */
+	const char *role;		/* that runs it; NULL = the enqueuer's */
+	const char *args_file;		/* schemas/X.json; NULL = no argument */
+	unsigned attempts;		/* at most */
+	unsigned timeout_ms;		/* of an attempt */
+	unsigned concurrency;		/* in a worker process; 0 = any */
+	unsigned batch;			/* in one transaction; 1 = each alone */
+	unsigned backoff_base_ms, backoff_max_ms;
+	/*
+	 * Held by a lease that is committed before it runs, not by the
+	 * transaction that runs it: http, and what may take longer than
+	 * JOB_HELD_MS.
+	 */
+	bool leased;
+	struct operation call;		/* of sql: the job.  Of http: takes
+					 * job_id and what was returned */
+	const struct operation *dead;	/* when it is given up: the arguments
+					 * and reason; NULL = nothing */
+	const struct job_error *errors;
+	size_t error_count;
+	/* http */
+	const struct operation *prepare;	/* arguments -> jsonb of path,
+						 * headers, body; NULL = the
+						 * body is the arguments */
+	const char *url;		/* name of the setting that has it */
+	const char *secret;		/* likewise; NULL = none */
+	const char *returns_file;	/* judges the reply; NULL = any */
+	const struct schema *returns;
+};
+enum { JOB_HELD_MS = 1000 };
+
+/* All kinds of jobs, in the order of their files; and one by name, or NULL. */
+const struct job_kind *contract_jobs(const struct contract *contract,
+    size_t *ret_count);
+const struct job_kind *contract_job(const struct contract *contract,
+    const char *name);
+
+/* What the kind says of an SQLSTATE or HTTP status; NULL when nothing. */
+const struct job_error *contract_job_error(const struct job_kind *kind,
+    const char *key);
+
+/*
+ * Judges the arguments of a job, JSON text, into the input of an operation of
+ * its kind (&kind->call, kind->dead, kind->prepare).  `more` are arguments that
+ * the worker adds by itself, by name and in text form, such as the reason.
+ * PROBLEM_VALIDATION_FAILED with issues: they break the schema.
+ * PROBLEM_MALFORMED_JSON.
+ */
+struct job_argument {
+	const char *name, *text;
+};
+enum problem contract_accept_job(struct scope *sc,
+    const struct operation *operation, const char *args,
+    const struct job_argument *more, size_t more_count,
+    const struct input **ret) MUST_CHECK;
+
 /* A judged value for a column or argument; text NULL is SQL's NULL. */
 struct value {
 	const struct field *field;

@@ -250,6 +250,49 @@ describe_resource(struct buf *out, const struct contract *c,
 			describe_operation(out, c, i);
 }
 
+static void
+describe_call(struct buf *out, const char *intro, const struct operation *op)
+{
+	if (op == NULL)
+		return;
+	buf_format(out, "  %s %s(", intro, op->function.sql);
+	for (size_t i = 0; i < op->argument_count; i++)
+		buf_format(out, "%s%s%s", i == 0 ? "" : ", ",
+		    op->arguments[i].name, op->required[i] ? "!" : "");
+	buf_string(out, ")\n");
+}
+
+static void
+describe_job(struct buf *out, const struct job_kind *k)
+{
+	buf_format(out, "\njob %u %s: %s, %s, queue %s\n", k->number, k->name,
+	    k->type == JOB_SQL ? "sql" : "http", k->leased ? "leased" : "held",
+	    k->queue);
+	if (k->summary != NULL)
+		buf_format(out, "  summary %s\n", k->summary);
+	if (k->role != NULL)
+		buf_format(out, "  as %s\n", k->role);
+	if (k->args_file != NULL)
+		buf_format(out, "  args %s\n", k->args_file);
+	describe_call(out, "prepares", k->prepare);
+	describe_call(out, "calls", &k->call);
+	describe_call(out, "dead calls", k->dead);
+	buf_format(out, "  attempts %u of %u ms, after %u to %u ms\n",
+	    k->attempts, k->timeout_ms, k->backoff_base_ms,
+	    k->backoff_max_ms);
+	if (k->concurrency > 0)
+		buf_format(out, "  at once %u\n", k->concurrency);
+	if (k->batch > 1)
+		buf_format(out, "  batch %u\n", k->batch);
+	for (size_t i = 0; i < k->error_count; i++)
+		buf_format(out, "  error %s -> %s\n", k->errors[i].key,
+		    k->errors[i].permanent ? "permanent" : "retry");
+	if (k->url != NULL)
+		buf_format(out, "  url %s secret %s returns %s\n", k->url,
+		    k->secret != NULL ? k->secret : "none",
+		    k->returns_file != NULL ? k->returns_file : "any");
+}
+
 /* The trie, as a request walks it. */
 static void
 describe_node(struct buf *out, const struct node *node, int depth)
@@ -299,6 +342,8 @@ contract_describe(const struct contract *contract, struct buf *out)
 	describe_callers(out, a);
 	for (size_t i = 0; i < contract->resource_count; i++)
 		describe_resource(out, contract, &contract->resources[i]);
+	for (size_t i = 0; i < contract->job_count; i++)
+		describe_job(out, &contract->jobs[i]);
 	buf_string(out, "\nroutes\n");
 	describe_node(out, contract->routes, 1);
 }

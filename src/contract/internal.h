@@ -99,6 +99,8 @@ struct contract {
 	struct operation *operations;
 	struct intake *intakes;
 	size_t operation_count;
+	struct job_kind *jobs;
+	size_t job_count;
 	struct node *routes;
 };
 
@@ -222,6 +224,9 @@ void resource_load(struct loader *ld, const char *file);
 /* Reads one member of "operations", the object at `all`. */
 void operation_load(struct loader *ld, struct draft *draft,
     const struct at *all, const char *name);
+
+/* Reads jobs/X.json into the contract. */
+void job_load(struct loader *ld, const char *file);
 
 /*
  * Reads what an operation says of repeats, races, many rows at once, caches

@@ -2,7 +2,7 @@
 /*
  * A directory -> a contract: api.json, then resources/ in the order of their
  * names, then what only all of them together can tell (operations that clash),
- * then the routes.  Everything lives in the contract's arena; what is needed
+ * then jobs/, then the routes.  Everything lives in the contract's arena; what is needed
  * while loading lives in another one.  A contract is whole or it is not made.
  */
 #include "contract/internal.h"
@@ -201,6 +201,26 @@ resources_load(struct loader *ld)
 	free(entries);
 }
 
+/* There need not be any. */
+static void
+jobs_load(struct loader *ld)
+{
+	struct dirent **entries;
+	int count = scandir(arena_format(ld->scratch, "%s/jobs",
+	    ld->directory), &entries, is_json_file, by_bytes);
+
+	if (count < 0 && errno != ENOENT)
+		fault_place(ld, "jobs", 1, 1, "cannot be read: %s",
+		    strerror(errno));
+	for (int i = 0; i < count; i++) {
+		job_load(ld, arena_format(ld->scratch, "jobs/%s",
+		    entries[i]->d_name));
+		free(entries[i]);
+	}
+	if (count >= 0)
+		free(entries);
+}
+
 static struct contract *
 contract_new(const char *directory)
 {
@@ -237,6 +257,7 @@ contract_load(const char *directory, struct buf *faults)
 		api_load(&ld);
 		resources_load(&ld);
 		relations_make(&ld);
+		jobs_load(&ld);
 	}
 	if (ld.faults.length > 0) {
 		faults_sorted(&ld, faults);

@@ -87,6 +87,16 @@ struct master {
 };
 
 static void *
+room(size_t count, size_t size)
+{
+	void *ret = calloc(count > 0 ? count : 1, size);
+
+	if (ret == NULL)
+		abort();
+	return ret;
+}
+
+static void *
 worker_enter(void *context, unsigned thread)
 {
 	const struct serve_options *o = context;
@@ -152,6 +162,7 @@ worker_main(struct master *m, const struct worker *w, pid_t parent)
 		    LOG_TEXT("cause", strerror(errno)));
 	store->breaker = breaker_new(store->reconnect_max_ms);
 	store->gate = m->options->gate;
+	store->told_ns = room(1, sizeof(*store->told_ns));
 	if (w == m->worker)
 		sweep_start(m->options);
 	l.front = front_new(&front);
@@ -340,16 +351,6 @@ declare_counters(void)
 
 	for (size_t i = 0; i < countof(names); i++)
 		metric_add(names[i], "", 0);
-}
-
-static void *
-room(size_t count, size_t size)
-{
-	void *ret = calloc(count > 0 ? count : 1, size);
-
-	if (ret == NULL)
-		abort();
-	return ret;
 }
 
 static void

@@ -75,9 +75,20 @@ unready(struct scope *sc, struct exchange *ex, enum wait wait)
 	return ENDING_LATE;
 }
 
+enum ending
+exchange_wait(PGconn *connection, uint64_t deadline_ns)
+{
+	static const enum ending endings[] = {
+		[WAIT_READY] = ENDING_SYNC, [WAIT_LATE] = ENDING_LATE,
+		[WAIT_GONE] = ENDING_LATE, [WAIT_LOST] = ENDING_LOST,
+	};
+
+	return endings[wait_result(connection, -1, deadline_ns)];
+}
+
 /* FATAL and PANIC end the session, whatever comes after them. */
-static bool
-is_last_word(const PGresult *result)
+bool
+exchange_is_last_word(const PGresult *result)
 {
 	const char *severity = PQresultErrorField(result,
 	    PG_DIAG_SEVERITY_NONLOCALIZED);
@@ -127,7 +138,7 @@ collect(struct scope *sc, PGconn *connection, uint64_t deadline_ns,
 			return ENDING_SYNC;
 		take_result(ex, *at < ex->count ? ex->step[*at] : STEP_SYNC,
 		    result);
-		if (ex->error == result && is_last_word(result))
+		if (ex->error == result && exchange_is_last_word(result))
 			return ENDING_LOST;
 	}
 }

@@ -69,6 +69,13 @@ bool statements_full(const struct statements *t);
 struct statement *statements_oldest(struct statements *t);
 void statements_remove(struct statements *t, struct statement *s);
 
+/* What a worker's connections say to the queue; see talk.c. */
+enum phrase {
+	PHRASE_SCOPE, PHRASE_TAKE, PHRASE_DONE, PHRASE_DONE_LEASED,
+	PHRASE_FAIL, PHRASE_BEAT, PHRASE_REAP, PHRASE_PROMOTE, PHRASE_PAUSED,
+	PHRASE_COUNT
+};
+
 /* See pool.c. */
 struct store {
 	const struct store_options *options;
@@ -83,6 +90,9 @@ struct store {
 	char *scope_sql[2];		/* [for reads] */
 	bool scope_prepared[2];		/* [for reads] */
 	bool forget;			/* DEALLOCATE ALL goes first */
+	bool phrased[PHRASE_COUNT];	/* was it prepared? */
+	bool holding;			/* jobs, by the open transaction */
+	bool enqueued;			/* a job was left since it was asked */
 	struct statements statements;
 	uint64_t attempt_ns;		/* no attempt to connect before */
 	unsigned backoff_ms;		/* 0 = the last attempt went well */
@@ -187,6 +197,13 @@ enum ending {
 
 /* Notes a step when it was sent; returns sent. */
 bool exchange_note(struct exchange *ex, enum step step, int sent);
+
+/*
+ * Waits until a result can be taken without blocking: ENDING_SYNC then.  And is
+ * an error the session's end?
+ */
+enum ending exchange_wait(PGconn *connection, uint64_t deadline_ns) MUST_CHECK;
+bool exchange_is_last_word(const PGresult *result);
 
 /*
  * Sends the Sync, flushes, and reads all results.  Past the deadline the

@@ -42,12 +42,14 @@ static const char scope_sql[] =
 
 static const uint64_t ns_per_ms = 1000000;
 
-/* Notices have no reader here. */
+/* Of all notices one is for us: the transaction has left a job. */
 static void
-ignore(void *context, const char *message)
+note_notice(void *context, const PGresult *notice)
 {
-	(void)context;
-	(void)message;
+	struct store *st = context;
+	const char *state = PQresultErrorField(notice, PG_DIAG_SQLSTATE);
+
+	st->enqueued |= state != NULL && strcmp(state, "LSJ00") == 0;
 }
 
 /*
@@ -104,9 +106,10 @@ static const struct {
 } settings[] = {
 	{ "statement_timeout", NULL }, { "lock_timeout", NULL },
 	{ "idle_in_transaction_session_timeout", NULL },
+	{ "client_connection_check_interval", NULL },
 	{ "TimeZone", "UTC" }, { "DateStyle", "ISO" },
 	{ "IntervalStyle", "iso_8601" }, { "bytea_output", "hex" },
-	{ "extra_float_digits", "1" },
+	{ "extra_float_digits", "1" }, { "client_min_messages", "debug1" },
 };
 
 static void
@@ -114,7 +117,7 @@ put_settings(struct buf *b, const struct store_options *o, const char *before,
     const char *between, const char *after)
 {
 	const unsigned ms[] = { o->statement_timeout_ms, o->lock_timeout_ms,
-		o->idle_timeout_ms };
+		o->idle_timeout_ms, o->watch_ms };
 	size_t i;
 
 	for (i = 0; i < countof(settings); i++) {
@@ -251,7 +254,8 @@ store_discard(struct store *st)
 	PQfinish(st->connection);
 	st->connection = NULL;
 	st->scope_prepared[false] = st->scope_prepared[true] = false;
-	st->forget = false;
+	st->forget = st->holding = st->enqueued = false;
+	memset(st->phrased, 0, sizeof(st->phrased));
 	statements_clear(&st->statements);
 }
 
@@ -389,7 +393,7 @@ open_connection(struct scope *sc, struct store *st, uint64_t deadline_ns)
 	st->connection = start_connection(sc->arena, st);
 	if (st->connection == NULL)
 		abort();
-	PQsetNoticeProcessor(st->connection, ignore, NULL);
+	PQsetNoticeReceiver(st->connection, note_notice, st);
 	PQsetErrorContextVisibility(st->connection, PQSHOW_CONTEXT_NEVER);
 	while (PQstatus(st->connection) != CONNECTION_BAD) {
 		if (!wait_for(st->connection, state == PGRES_POLLING_READING ?

@@ -616,6 +616,19 @@ replay(struct scope *sc, struct store *st, const struct job *job,
 	return PROBLEM_NONE;
 }
 
+/* Settles; and if it has left a job, workers are told: after the commit. */
+static enum problem
+settle_and_tell(struct scope *sc, struct store *st, const struct job *job,
+    enum ending ending, const struct exchange *ex, struct outcome *ret)
+{
+	enum problem p = settle(sc, st, job, ending, ex, ret);
+
+	if (st->enqueued && ending == ENDING_SYNC && ex->error == NULL)
+		queue_wake(sc, st);
+	st->enqueued = false;
+	return p;
+}
+
 static enum problem
 run_primary(struct scope *sc, struct store *st, struct job *job,
     struct outcome *ret)
@@ -633,7 +646,7 @@ run_primary(struct scope *sc, struct store *st, struct job *job,
 			return p;
 		if (job->plan->once == NULL || ending != ENDING_SYNC ||
 		    !was_done(&ex))
-			return settle(sc, st, job, ending, &ex, ret);
+			return settle_and_tell(sc, st, job, ending, &ex, ret);
 		p = replay(sc, st, job, &gone, ret);
 		if (p != PROBLEM_NONE || !gone)
 			return p;

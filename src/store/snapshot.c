@@ -111,38 +111,69 @@ snapshot_ask(struct snapshot *s, const char *sql, const char *const *params,
 	return NULL;
 }
 
+/* Functions of jobs, beside those of operations: three a kind at most. */
+static size_t
+of_jobs(const struct contract *contract, const struct relation **ret)
+{
+	size_t kinds, count = 0;
+	const struct job_kind *kind = contract_jobs(contract, &kinds);
+
+	for (size_t i = 0; i < kinds; i++) {
+		ret[count++] = &kind[i].call.function;
+		if (kind[i].dead != NULL)
+			ret[count++] = &kind[i].dead->function;
+		if (kind[i].prepare != NULL)
+			ret[count++] = &kind[i].prepare->function;
+	}
+	return count;
+}
+
+/* All functions that the contract names; one may come twice. */
+static const struct relation **
+functions_of(const struct contract *contract, struct arena *arena,
+    size_t *ret_count)
+{
+	size_t operations, kinds, count = 0;
+	const struct operation *op = contract_operations(contract,
+	    &operations);
+	const struct relation **ret;
+
+	(void)contract_jobs(contract, &kinds);
+	ret = arena_alloc(arena, (operations + 3 * kinds + 1) * sizeof(*ret));
+	for (size_t i = 0; i < operations; i++)
+		if (op[i].function.name != NULL)
+			ret[count++] = &op[i].function;
+	*ret_count = count + of_jobs(contract, ret + count);
+	return ret;
+}
+
 /* One may come twice. */
 const char *
 snapshot_schemas(const struct contract *contract, struct arena *arena)
 {
-	size_t resources, operations, count = 0;
+	size_t resources, functions, count = 0;
 	const struct resource *r = contract_resources(contract, &resources);
-	const struct operation *op = contract_operations(contract,
-	    &operations);
+	const struct relation **f = functions_of(contract, arena, &functions);
 	const char **names = arena_alloc(arena,
-	    (resources + operations + 1) * sizeof(*names));
+	    (resources + functions + 1) * sizeof(*names));
 
 	for (size_t i = 0; i < resources; i++)
 		if (r[i].table.name != NULL)
 			names[count++] = r[i].table.schema_name;
-	for (size_t i = 0; i < operations; i++)
-		if (op[i].function.name != NULL)
-			names[count++] = op[i].function.schema_name;
+	for (size_t i = 0; i < functions; i++)
+		names[count++] = f[i]->schema_name;
 	return store_array(arena, names, count);
 }
 
 const char *
 snapshot_functions(const struct contract *contract, struct arena *arena)
 {
-	size_t operations, count = 0;
-	const struct operation *op = contract_operations(contract,
-	    &operations);
-	const char **names = arena_alloc(arena,
-	    (operations + 1) * sizeof(*names));
+	size_t count;
+	const struct relation **f = functions_of(contract, arena, &count);
+	const char **names = arena_alloc(arena, (count + 1) * sizeof(*names));
 
-	for (size_t i = 0; i < operations; i++)
-		if (op[i].function.name != NULL)
-			names[count++] = arena_format(arena, "%s.%s",
-			    op[i].function.schema_name, op[i].function.name);
+	for (size_t i = 0; i < count; i++)
+		names[i] = arena_format(arena, "%s.%s", f[i]->schema_name,
+		    f[i]->name);
 	return store_array(arena, names, count);
 }

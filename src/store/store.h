@@ -14,6 +14,7 @@
 #include "base/problem.h"
 #include "base/scope.h"
 #include "contract/contract.h"
+#include "store/queue.h"
 
 /*
  * Caller + input -> outcome: one transaction in one flush and one read, as
@@ -57,6 +58,8 @@ struct store_options {
 	unsigned statement_timeout_ms;
 	unsigned lock_timeout_ms;
 	unsigned idle_timeout_ms;	/* idle_in_transaction_session */
+	unsigned watch_ms;		/* a statement ends so long after we
+					 * have; 0 = it goes on */
 	unsigned reconnect_max_ms;	/* the backoff's ceiling */
 	struct breaker *breaker;	/* of the primary; NULL = none */
 	struct gate *gate;		/* NULL = none: all are clear */
@@ -66,6 +69,9 @@ struct store_options {
 	unsigned keep_hours;		/* of replies under a key */
 	size_t reply_limit_bytes;	/* of an outcome's data; 0 = 16 MiB */
 	const char *trace_file;		/* PQtrace in regress mode, or NULL */
+	_Atomic uint64_t *told_ns;	/* when workers were last told of a
+					 * job, shared by the stores of a
+					 * process; NULL = tell each time */
 };
 
 /* A store, not connected yet; the options must outlive it.  Never NULL. */

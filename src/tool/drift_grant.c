@@ -316,6 +316,34 @@ check_table(struct drift *d, const struct catalog_table *t)
 
 /* ---- Functions. ---- */
 
+static bool
+is_function(const struct relation *relation, const struct catalog_function *f)
+{
+	return relation->name != NULL &&
+	    strcmp(relation->name, f->name) == 0 &&
+	    strcmp(relation->schema_name, f->schema) == 0;
+}
+
+/* Is it called by a job of the role?  Without one, of whoever leaves it. */
+static bool
+is_of_job(struct drift *d, const char *role, const struct catalog_function *f)
+{
+	size_t count;
+	const struct job_kind *kind = contract_jobs(d->contract, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (kind[i].role != NULL && strcmp(kind[i].role, role) != 0)
+			continue;
+		if (is_function(&kind[i].call.function, f) ||
+		    (kind[i].dead != NULL &&
+		    is_function(&kind[i].dead->function, f)) ||
+		    (kind[i].prepare != NULL &&
+		    is_function(&kind[i].prepare->function, f)))
+			return true;
+	}
+	return false;
+}
+
 /* Is it called by an operation of the role, or by what may run as it? */
 static bool
 is_called(struct drift *d, size_t role, const struct catalog_function *f)
@@ -329,10 +357,11 @@ is_called(struct drift *d, size_t role, const struct catalog_function *f)
 		for (size_t r = 0; r < op->role_count; r++)
 			if (op->verb == VERB_CALL &&
 			    strcmp(op->roles[r], name) == 0 &&
-			    strcmp(op->function.name, f->name) == 0 &&
-			    strcmp(op->function.schema_name, f->schema) == 0)
+			    is_function(&op->function, f))
 				return true;
 	}
+	if (is_of_job(d, name, f))
+		return true;
 	for (size_t i = 0; i < d->catalog->function_count; i++)
 		if (&g[i] != f && !g[i].definer && (g[i].execute[role] ||
 		    g[i].trigger) && drift_mentions(g[i].source, f->name))

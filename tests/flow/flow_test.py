@@ -120,12 +120,13 @@ def letter_sent_recalled(s):
     refused(s.curl("POST", path + "/recall", s.alice), 409,
             "letter_not_queued")
     s.curl("POST", path + "/send", s.alice, {})
-    claim = ("update lockstep.jobs set state = '%s' where state = '%s' and "
+    claim = ("update lockstep.jobs set state = '%s', lease_token = %s, "
+             "lease_until = %s where state = '%s' and "
              f"args ->> 'letter_id' = '{s.letter}'")
-    s.cluster.psql(claim % ("running", "queued"))
+    s.cluster.psql(claim % ("running", 1, "now()", "available"))
     refused(s.curl("POST", path + "/recall", s.alice), 409,
             "letter_in_writing")
-    s.cluster.psql(claim % ("queued", "running"))
+    s.cluster.psql(claim % ("available", "null", "null", "running"))
     same(s.curl("POST", path + "/recall", s.alice).status, 200)
     same(s.curl("POST", path + "/send", s.alice, {}).status, 200)
 

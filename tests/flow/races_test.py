@@ -170,7 +170,7 @@ def payouts_within_earnings(s):
 
 def jobs_of(s, letter):
     return s.cluster.psql("select count(*) from lockstep.jobs where state = "
-                          f"'queued' and args ->> 'letter_id' = '{letter}'")
+                          f"'available' and args ->> 'letter_id' = '{letter}'")
 
 
 @case

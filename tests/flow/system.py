@@ -297,6 +297,7 @@ class System:
             "listen": self.socket_path(number),
             "database": self.cluster.conninfo("lockstep"),
             "migrate_database": self.cluster.conninfo("lockstep_owner"),
+            "work_database": self.cluster.conninfo("lockstep_worker"),
             "jwt_secret_file": self.secret,
             "metric_file": self.directory / "metrics",
             "log_file": self.log_path(number),

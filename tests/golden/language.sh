@@ -47,6 +47,10 @@ verdicts='
 1 wide.refused/resources/wide.json
 1 relate.refused/resources/calls.json
 1 relate.refused/resources/letters.json
+1 jobs.refused/jobs/a.json
+1 jobs.refused/jobs/b.json
+1 jobs.refused/jobs/c.json
+1 jobs.refused/jobs/e.json
 1 lint/faulty/resources/things.json
 '
 number=0
@@ -65,10 +69,12 @@ says() {	# says SENTENCE TEXT: no text is well
 for directory in ../../contract */ lint/*/; do
 	contract=${directory%/}
 	[ "$contract" != lint ] || continue
-	for file in "$contract"/api.json "$contract"/resources/*.json; do
+	for file in "$contract"/api.json "$contract"/resources/*.json \
+	    "$contract"/jobs/*.json; do
 		[ -e "$file" ] || continue
 		case $file in
 		*/api.json) schema=api ;;
+		*/jobs/*) schema=job ;;
 		*) schema=resource ;;
 		esac
 		wanted=$(echo "$verdicts" | sed -n "s,^\([12]\) $file\$,\1,p")

@@ -63,7 +63,7 @@ def an_object(**properties):
 def manual_contract():
     """The contract of lockstep-contract(5) loads"""
     blocks = manual("lockstep-contract.5.in")
-    api, letters = (b for b in blocks if b.startswith("{\n"))
+    api, letters, job = (b for b in blocks if b.startswith("{\n"))
     related, = (b for b in blocks if b.startswith('"related"'))
     users = {"resource": "users", "schema": "schemas/user.json",
              "table": "app.users", "operations": {
@@ -74,6 +74,8 @@ def manual_contract():
         "schemas/letter.json": an_object(
             id=UUID, owner_id=UUID, status=TEXT, title=TEXT,
             created_at={"type": "string", "format": "date-time"}),
+        "jobs/letter.json": job,
+        "schemas/letter_job.json": an_object(letter_id=UUID),
         "schemas/user.json": an_object(id=UUID, author_id=UUID),
         "schemas/send_letter.json": an_object(channel=TEXT)})
 

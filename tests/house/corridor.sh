@@ -13,8 +13,8 @@ says() {
 		echo "not ok $1 - $3"
 	fi
 }
-corridor='serve/serve.c serve/health.c contract/accept.c contract/list.c
-    contract/route.c auth/token.c'
+corridor='serve/serve.c serve/health.c work/work.c contract/accept.c contract/list.c
+    contract/route.c auth/token.c auth/recall.c'
 says 1 "$(awk '
 /^[a-z_]+[a-z_0-9]*\(/ { name = $0; sub(/\(.*/, "", name) }
 /(^|[^a-z_])(free|PQclear|json_object_put) *\(/ &&

@@ -900,6 +900,61 @@ START_TEST(secrets_are_the_same_in_length_and_bytes)
 }
 END_TEST
 
+START_TEST(a_caller_is_recalled_with_the_role_that_runs)
+{
+	static const char *const listed[] = { "member", "server" };
+	const struct {
+		const char *role, *claims;
+		enum problem problem;
+		const char *role_is, *subject_is, *claims_are;
+	} cases[] = {
+		{ "member", "{\"sub\": \"u\", \"role\": \"member\"}",
+		    PROBLEM_NONE, "member", "u",
+		    "{\"sub\": \"u\", \"role\": \"member\"}" },
+		{ NULL, "{\"sub\":\"u\",\"role\":\"member\",\"exp\":1}",
+		    PROBLEM_NONE, "member", "u",
+		    "{\"sub\":\"u\",\"role\":\"member\",\"exp\":1}" },
+		{ "server", "{\"sub\": \"u\", \"role\": \"member\"}",
+		    PROBLEM_NONE, "server", "u",
+		    "{\"sub\":\"u\",\"role\":\"server\"}" },
+		{ "server", "{}", PROBLEM_NONE, "server", "",
+		    "{\"role\":\"server\"}" },
+		{ NULL, "{}", PROBLEM_FORBIDDEN, NULL, NULL, NULL },
+		{ "admin", "{}", PROBLEM_FORBIDDEN, NULL, NULL, NULL },
+		{ NULL, "{\"role\":\"admin\"}", PROBLEM_FORBIDDEN, NULL,
+		    NULL, NULL },
+		{ NULL, "{\"role\":[\"member\"]}", PROBLEM_FORBIDDEN, NULL,
+		    NULL, NULL },
+		{ "member", "[]", PROBLEM_TOKEN_INVALID, NULL, NULL, NULL },
+		{ "member", "", PROBLEM_TOKEN_INVALID, NULL, NULL, NULL },
+	};
+
+	for (size_t i = 0; i < countof(cases); i++) {
+		struct arena *arena = arena_new();
+		const struct caller *caller = NULL;
+		struct scope sc;
+		enum problem p;
+
+		scope_init(&sc, arena);
+		p = auth_recall(&sc, listed, countof(listed), cases[i].role,
+		    cases[i].claims, &caller);
+		ck_assert_msg(p == cases[i].problem, "case %zu: %d", i,
+		    (int)p);
+		if (p == PROBLEM_NONE) {
+			ck_assert_str_eq(caller_role(caller),
+			    cases[i].role_is);
+			ck_assert_str_eq(caller_subject(caller),
+			    cases[i].subject_is);
+			ck_assert_str_eq(caller_claims(caller),
+			    cases[i].claims_are);
+		} else {
+			ck_assert_ptr_nonnull(sc.cause);
+		}
+		arena_free(arena);
+	}
+}
+END_TEST
+
 int
 main(void)
 {
@@ -932,6 +987,7 @@ main(void)
 	tcase_add_test(cases, threads_may_ask_at_once);
 	tcase_add_test(cases, what_is_minted_is_taken);
 	tcase_add_test(cases, what_would_be_refused_is_not_minted);
+	tcase_add_test(cases, a_caller_is_recalled_with_the_role_that_runs);
 	tcase_add_test(cases, secrets_are_the_same_in_length_and_bytes);
 	suite_add_tcase(suite, cases);
 	return run(suite);

@@ -119,8 +119,8 @@ test('A letter is sent, recalled, handed in, or failed', async () => {
   same(good(await letters.recall(alice, { id })).data.status, 'draft');
   refused(await letters.recall(alice, { id }), 'letter_not_queued');
   good(await letters.send(alice, { id, body: {} }));
-  psql(`update lockstep.jobs set state = 'running' where state = 'queued'
-    and args ->> 'letter_id' = '${id}'`);
+  psql(`update lockstep.jobs set state = 'running', lease_token = 1,
+    lease_until = now() where state = 'available' and args ->> 'letter_id' = '${id}'`);
   refused(await letters.recall(alice, { id }), 'letter_in_writing');
   refused(await letters.complete(alice, { id, body: { content: 'Dear' } }),
     'forbidden');

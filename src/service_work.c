@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The worker as its settings want it, made when it begins and anew at each
+ * reload, as service.c makes the server.
+ */
+#include "service.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "call.h"
+#include "work/work.h"
+
+/* What the command was given. */
+struct beginning {
+	const struct config *config;
+	char *const *words;
+	int count;
+	const char *const *queues;
+	size_t queue_count;
+	bool drain;
+};
+
+/* What work_run() is given, and what it hangs on. */
+struct job_service {
+	struct work_options options;	/* first, so that it is found again */
+	struct arena *arena;
+	struct config config;
+	struct contract *contract;
+};
+
+static void
+drop(void *context, struct work_options *options)
+{
+	struct job_service *s = (struct job_service *)options;
+
+	(void)context;
+	contract_free(s->contract);
+	arena_free(s->arena);
+	free(s);
+}
+
+/* Reads the settings as the command did, from the same words. */
+static bool
+settings_read(struct job_service *s, const struct beginning *from,
+    struct buf *faults)
+{
+	struct flag flags[] = {
+		{ "queue", "QUEUE", "", NULL, NULL, 0 },
+		{ "drain", NULL, "", NULL, NULL, 0 },
+	};
+	size_t size = ((size_t)from->count + 1) * sizeof(char *);
+	char **argv = arena_alloc(s->arena, size);
+	int argc = from->count;
+	bool help = false, well;
+	struct buf fault;
+
+	memcpy(argv, from->words, (size_t)argc * sizeof(char *));
+	buf_init(&fault, 4096);
+	well = config_read(&s->config, s->arena, &argc, argv, flags,
+	    countof(flags), &help, &fault);
+	if (!well)
+		buf_format(faults, "lockstep: %s\n", fault.length > 0 ?
+		    fault.at : "bad settings");
+	buf_release(&fault);
+	return well && service_stays(&s->config, from->config, faults);
+}
+
+/* Does some job go into each queue that was named? */
+static bool
+queues_known(const struct job_service *s, const struct beginning *from,
+    struct buf *faults)
+{
+	size_t count, i, j;
+	const struct job_kind *kinds = contract_jobs(s->contract, &count);
+
+	for (i = 0; i < from->queue_count; i++) {
+		for (j = 0; j < count; j++)
+			if (strcmp(kinds[j].queue, from->queues[i]) == 0)
+				break;
+		if (j == count) {
+			buf_format(faults, "lockstep: no job of the contract "
+			    "goes into the queue %s\n", from->queues[i]);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool
+options_read(struct job_service *s, const struct beginning *from,
+    struct buf *faults)
+{
+	struct work_options *o = &s->options;
+	const struct config *c = &s->config;
+
+	if (!settings_read(s, from, faults))
+		return false;
+	if (c->work_beat_ms * 2 >= c->work_lease_ms) {
+		buf_string(faults, "lockstep: work_beat_ms must be less than "
+		    "half of work_lease_ms\n");
+		return false;
+	}
+	s->contract = service_contract(c, faults);
+	if (s->contract == NULL || !queues_known(s, from, faults))
+		return false;
+	o->contract = s->contract;
+	o->store = service_store(c);
+	o->store.database = c->work_database;
+	o->store.database_read = NULL;
+	o->store.unprepared = false;
+	/* Within a job's transaction nothing of ours takes time. */
+	o->store.idle_timeout_ms = c->work_lease_ms * 3 / 4;
+	/* Else what a dead process has locked stays so while the job lasts. */
+	o->store.watch_ms = c->work_beat_ms;
+	o->processes = c->work_processes;
+	o->threads = c->work_threads;
+	o->queues = from->queues;
+	o->queue_count = from->queue_count;
+	o->drain = from->drain;
+	o->lease_ms = c->work_lease_ms;
+	o->beat_ms = c->work_beat_ms;
+	o->poll_ms = c->work_poll_ms;
+	o->stop_ms = c->work_stop_ms;
+	o->keep_hours = c->work_keep_hours;
+	return true;
+}
+
+static struct work_options *
+make(void *context, struct buf *faults)
+{
+	struct job_service *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		abort();
+	s->arena = arena_new();
+	if (options_read(s, context, faults))
+		return &s->options;
+	drop(context, &s->options);
+	return NULL;
+}
+
+int
+service_work(const struct config *config, char *const *words, int count,
+    const char *const *queues, size_t queue_count, bool drain)
+{
+	struct beginning beginning = { config, words, count, queues,
+		queue_count, drain };
+	const struct work_source source = { &beginning, make, drop };
+
+	return service_open(config) ? work_run(&source) : EXIT_TROUBLE;
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef STORE_QUEUE_H
+#define STORE_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "auth/auth.h"
+#include "base/attribute.h"
+#include "base/problem.h"
+#include "base/scope.h"
+#include "contract/contract.h"
+
+/*
+ * The queue: lockstep.jobs, by the functions of migration 0009.  Part of
+ * store.h; work/ and the commands use it.
+ *
+ * A job is held in one of two ways.  Held by the transaction (token 0):
+ * claimed, run and done in one, which stays open from queue_claim() on, so
+ * whoever dies or stalls has done nothing, and the row is free again when the
+ * connection ends.  Held by a lease (token > 0): claimed in a transaction of its own, kept
+ * by a heartbeat; done, failed, beaten and reaped are fenced by the token, in
+ * the transaction of the effects.  A connection holds jobs of its transaction
+ * one claim at a time; leases belong to no connection.
+ */
+struct store;
+
+struct queue_job {
+	int64_t id;
+	const struct job_kind *kind;
+	const char *args;		/* JSON text */
+	const char *claims;		/* of the enqueuer: JSON text */
+	const char *role;		/* of the enqueuer, or NULL */
+	unsigned attempt;		/* this one, from 1 */
+	unsigned attempts;		/* that it may have */
+	bool crashed;		/* the last attempt ended without a word */
+	bool serial;			/* it has successors to be told of */
+	int64_t token;			/* of the lease; 0 = no lease */
+	const char *run_at;		/* Postgres' text */
+	int64_t waited_us;		/* since run_at */
+	const char *request_id, *traceparent;	/* or NULL */
+};
+
+/* A kind that may be claimed now, in the order in which they are tried. */
+struct queue_wish {
+	const struct job_kind *kind;
+	unsigned most;			/* jobs: the kind's batch, or less */
+	const char *floor_at;		/* run_at and id that are not looked */
+	int64_t floor_id;		/* below; NULL = from the beginning */
+};
+
+struct queue_claim {
+	const struct queue_wish *wishes;
+	size_t wish_count;
+	int64_t owner;			/* of leases: the worker's id */
+	unsigned lease_ms;
+};
+
+/* What was claimed: jobs of one kind, in the arena of the scope; or none. */
+struct queue_claimed {
+	const struct queue_job *jobs;
+	size_t count;
+};
+
+/*
+ * Claims jobs of the first kind that has any.  Without any, and with leases,
+ * the transaction has ended; else it waits for queue_run(), queue_settle() or
+ * queue_drop().  What it held before is dropped.  PROBLEM_UNAVAILABLE,
+ * PROBLEM_TIMEOUT, PROBLEM_INTERNAL.
+ */
+enum problem queue_claim(struct scope *sc, struct store *store,
+    const struct queue_claim *claim, struct queue_claimed *ret) MUST_CHECK;
+
+/* Lets go of jobs that the connection's transaction holds, if there are any. */
+void queue_drop(struct scope *sc, struct store *store);
+
+/* A job with whom it is for and what it is to do. */
+struct queue_task {
+	const struct queue_job *job;
+	const struct caller *caller;
+	const struct input *input;
+};
+
+/* What is claimed in the same flush, into another scope. */
+struct queue_next {
+	struct scope *sc;
+	const struct queue_claim *claim;
+	struct queue_claimed claimed;	/* filled in, when all went well */
+};
+
+enum queue_ending {
+	QUEUE_DONE,	/* effects and job, in one commit */
+	QUEUE_FAILED,	/* nothing was done: the function or the commit */
+	QUEUE_FENCED,	/* nothing was done: it is another's, or was settled */
+	QUEUE_LOST,	/* nobody knows: the connection was lost */
+};
+struct queue_result {
+	enum queue_ending ending;
+	char code[8];		/* QUEUE_FAILED: SQLSTATE, or "timeout" */
+	bool enqueued;		/* it has left jobs: see queue_wake() */
+};
+
+/*
+ * Runs the functions of the tasks, which are all of one claim or all leased,
+ * each as its caller, and has them done, in one transaction: one flush and one
+ * read, and with `next` (not NULL) the next claim goes with it.  The deadline
+ * is the scope's.  The private cause of a failure is the scope's cause.
+ */
+struct queue_result queue_run(struct scope *sc, struct store *store,
+    const struct queue_task *tasks, size_t count, struct queue_next *next)
+    MUST_CHECK;
+
+/* How a job that was not done goes on. */
+struct queue_settlement {
+	const char *code;	/* of the error: SQLSTATE, "timeout", ... */
+	const char *message;	/* names, never a value of a row */
+	const char *reason;	/* it is dead: exhausted, permanent, crashed,
+				 * invalid; NULL = it is tried again */
+	int64_t delay_ms;	/* then after this */
+	bool spared;		/* then the attempt does not count */
+	const struct queue_task *dead;	/* with a reason: what is run in the
+					 * same transaction; or NULL */
+};
+
+/*
+ * Fails, defers or buries a job.  Fenced by the token; of a job without a lease
+ * by its attempt, for which nothing needs to be held.  QUEUE_DONE when it was
+ * told so.
+ */
+struct queue_result queue_settle(struct scope *sc, struct store *store,
+    const struct queue_job *job, const struct queue_settlement *settlement)
+    MUST_CHECK;
+
+/* Tells all workers that there is a job, after the commit; once for many. */
+void queue_wake(struct scope *sc, struct store *store);
+
+/* ---- What a worker process does beside its jobs, by one connection. ---- */
+
+/*
+ * Makes the process known, or known again, and has its connection listen.  An
+ * *id of 0 is filled in.  To be called again when the connection was lost.
+ */
+enum problem queue_join(struct scope *sc, struct store *store, int64_t *id)
+    MUST_CHECK;
+
+/* Takes the process off the list. */
+void queue_leave(struct scope *sc, struct store *store, int64_t id);
+
+/*
+ * Waits for a call of queue_wake(), or until the descriptor `fd` is readable or
+ * the time has passed.  false: the connection is lost.
+ */
+bool queue_listen(struct store *store, int fd, unsigned timeout_ms,
+    bool *ret_called) MUST_CHECK;
+
+struct queue_lease {
+	int64_t id, token;
+};
+
+struct queue_tending {
+	int64_t owner;
+	const struct queue_lease *leases;	/* to be kept */
+	size_t lease_count;
+	unsigned lease_ms, beat_ms;
+};
+
+struct queue_tended {
+	size_t beaten;		/* leases that go on */
+	const struct queue_lease *lost;		/* in the arena */
+	size_t lost_count;
+	uint64_t reaped, promoted;
+	int64_t due_ms;		/* until a scheduled job is due; -1 = none */
+	const char *const *paused;	/* names of queues, in the arena */
+	size_t paused_count;
+};
+
+/*
+ * Beats, reaps what was left behind by anybody, and promotes what is due, in
+ * one flush.
+ */
+enum problem queue_tend(struct scope *sc, struct store *store,
+    const struct queue_tending *tending, struct queue_tended *ret) MUST_CHECK;
+
+/*
+ * Deletes jobs that were done or cancelled so many hours ago, dead ones after
+ * 90 days at least, and sums the ledger up; a batch at a time.
+ */
+enum problem queue_purge(struct scope *sc, struct store *store,
+    unsigned keep_hours, uint64_t *ret_purged) MUST_CHECK;
+
+/* ---- For people: lockstep jobs. ---- */
+
+/*
+ * Print, as whoever the connection string names; the exit codes of diff.
+ * Conservation is 1 when the sums differ.
+ */
+struct queue_filter {
+	const char *kind, *state;	/* or NULL */
+	unsigned limit;
+	bool json;
+};
+int queue_list(const char *database, const struct queue_filter *filter,
+    FILE *out, FILE *err) MUST_CHECK;
+int queue_show(const char *database, const char *id, FILE *out, FILE *err)
+    MUST_CHECK;
+int queue_conservation(const char *database, bool json, FILE *out, FILE *err)
+    MUST_CHECK;
+
+#endif

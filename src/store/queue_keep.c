@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a worker process says beside its jobs, on one connection that also
+ * listens and holds the advisory lock by which others see that it lives.  What
+ * is said here changes nothing that is not fenced, so that any number of
+ * processes may say it at any time, and none needs to.
+ */
+#include "store/talk.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+enum {
+	TEND_MS = 5000,		/* for the answers */
+	PURGE_MOST = 1000,	/* jobs in one transaction */
+	ARRAY_MAX = 1 << 22,	/* bytes of a parameter */
+};
+
+static uint64_t
+deadline(void)
+{
+	return clock_now_ns() + TEND_MS * (uint64_t)1000000;
+}
+
+static const char *
+number(struct arena *arena, int64_t n)
+{
+	return arena_format(arena, "%" PRId64, n);
+}
+
+static enum problem
+refuse(struct scope *sc, const struct store *st, const char *cause)
+{
+	return st->connection == NULL ? store_unavailable(sc, cause) :
+	    scope_fail(sc, PROBLEM_INTERNAL, "the queue: %s", cause);
+}
+
+/* ---- Coming and going. ---- */
+
+static const char *
+enter(struct scope *sc, struct store *st, int64_t *id)
+{
+	const char *params[] = { arena_alloc(sc->arena, 256),
+		number(sc->arena, getpid()) };
+	struct talk talk;
+	const char *cause;
+	size_t made;
+
+	if (gethostname((char *)(uintptr_t)params[0], 255) < 0 ||
+	    params[0][0] == '\0')
+		params[0] = "unknown";
+	talk_begin(&talk, sc, st);
+	made = talk_say(&talk, "insert into lockstep.workers (host, pid)"
+	    " values ($1, $2) returning id", countof(params), params);
+	if ((cause = talk_end(&talk, deadline())) == NULL)
+		*id = strtoll(PQgetvalue(talk.result[made], 0, 0), NULL, 10);
+	return cause;
+}
+
+enum problem
+queue_join(struct scope *sc, struct store *st, int64_t *id)
+{
+	int64_t mine = *id;
+	const char *cause = NULL, *param;
+	struct talk talk;
+	enum problem p;
+
+	if ((p = store_connect(sc, st)) != PROBLEM_NONE)
+		return p;
+	if (mine == 0)
+		cause = enter(sc, st, &mine);
+	if (cause == NULL) {
+		param = number(sc->arena, mine);
+		talk_begin(&talk, sc, st);
+		talk_say(&talk, "select pg_catalog.pg_advisory_lock("
+		    "1819501424, $1::integer)", 1, &param);
+		talk_say(&talk, "listen lockstep_jobs", 0, NULL);
+		cause = talk_end(&talk, deadline());
+	}
+	if (cause != NULL)
+		return refuse(sc, st, cause);
+	*id = mine;
+	return PROBLEM_NONE;
+}
+
+void
+queue_leave(struct scope *sc, struct store *st, int64_t id)
+{
+	const char *param = number(sc->arena, id), *cause;
+	struct talk talk;
+
+	if (st->connection == NULL)
+		return;
+	talk_begin(&talk, sc, st);
+	talk_say(&talk, "delete from lockstep.workers where id = $1", 1,
+	    &param);
+	cause = talk_end(&talk, deadline());
+	(void)cause;
+	store_discard(st);
+}
+
+/* ---- Listening. ---- */
+
+/* Takes what was told so far. */
+static bool
+was_called(PGconn *connection)
+{
+	PGnotify *notify;
+	bool called = false;
+
+	while ((notify = PQnotifies(connection)) != NULL) {
+		called = true;
+		PQfreemem(notify);
+	}
+	return called;
+}
+
+bool
+queue_listen(struct store *st, int fd, unsigned timeout_ms, bool *ret_called)
+{
+	struct pollfd fds[] = { { .fd = fd, .events = POLLIN },
+		{ .fd = -1, .events = POLLIN } };
+
+	*ret_called = false;
+	if (st->connection != NULL)
+		fds[1].fd = PQsocket(st->connection);
+	/* One that came with an answer is not in the socket any more. */
+	if (st->connection != NULL && was_called(st->connection)) {
+		*ret_called = true;
+		return true;
+	}
+	if (poll(fds, countof(fds), (int)timeout_ms) < 0 && errno != EINTR)
+		return false;
+	if (st->connection == NULL)
+		return false;
+	if (fds[1].revents != 0 && !PQconsumeInput(st->connection)) {
+		store_discard(st);
+		return false;
+	}
+	*ret_called = was_called(st->connection);
+	return true;
+}
+
+/* ---- Tending. ---- */
+
+static const char *
+leases_text(struct arena *arena, const struct queue_tending *t, bool tokens)
+{
+	struct buf b;
+	const char *ret;
+	size_t i;
+
+	buf_init(&b, ARRAY_MAX);
+	buf_char(&b, '{');
+	for (i = 0; i < t->lease_count; i++)
+		buf_format(&b, "%s%" PRId64, i == 0 ? "" : ",",
+		    tokens ? t->leases[i].token : t->leases[i].id);
+	buf_char(&b, '}');
+	ret = arena_copy(arena, b.at, b.length);
+	buf_release(&b);
+	return ret;
+}
+
+static int64_t
+number_at(const PGresult *rows, int row, int column)
+{
+	return PQgetisnull(rows, row, column) ? -1 :
+	    strtoll(PQgetvalue(rows, row, column), NULL, 10);
+}
+
+/* The leases of the answer's ids. */
+static void
+tell_lost(struct arena *arena, const struct queue_tending *t,
+    const PGresult *rows, struct queue_tended *ret)
+{
+	struct queue_lease *lost = arena_alloc(arena, (t->lease_count + 1) *
+	    sizeof(*lost));
+	int row;
+	size_t i;
+
+	for (row = 0; row < PQntuples(rows); row++)
+		for (i = 0; i < t->lease_count; i++)
+			if (t->leases[i].id == number_at(rows, row, 0) &&
+			    ret->lost_count < t->lease_count)
+				lost[ret->lost_count++] = t->leases[i];
+	ret->lost = lost;
+}
+
+static void
+tell_paused(struct arena *arena, const PGresult *rows,
+    struct queue_tended *ret)
+{
+	size_t count = (size_t)PQntuples(rows), i;
+	const char **names = arena_alloc(arena, (count + 1) * sizeof(char *));
+
+	for (i = 0; i < count; i++)
+		names[i] = PQgetvalue(rows, (int)i, 0);
+	ret->paused = names;
+	ret->paused_count = count;
+}
+
+enum problem
+queue_tend(struct scope *sc, struct store *st,
+    const struct queue_tending *tending, struct queue_tended *ret)
+{
+	const char *beat[] = { number(sc->arena, tending->owner),
+		leases_text(sc->arena, tending, false),
+		leases_text(sc->arena, tending, true),
+		number(sc->arena, tending->lease_ms) };
+	const char *beat_ms = number(sc->arena, tending->beat_ms);
+	struct queue_tended tended = { .due_ms = -1 };
+	size_t beaten, reaped, promoted, paused;
+	struct talk talk;
+	const char *cause;
+	enum problem p;
+
+	if ((p = store_connect(sc, st)) != PROBLEM_NONE)
+		return p;
+	talk_begin(&talk, sc, st);
+	beaten = talk_phrase(&talk, PHRASE_BEAT, countof(beat), beat);
+	reaped = talk_phrase(&talk, PHRASE_REAP, 1, &beat_ms);
+	promoted = talk_phrase(&talk, PHRASE_PROMOTE, 0, NULL);
+	paused = talk_phrase(&talk, PHRASE_PAUSED, 0, NULL);
+	if ((cause = talk_end(&talk, deadline())) != NULL)
+		return refuse(sc, st, cause);
+	tell_lost(sc->arena, tending, talk.result[beaten], &tended);
+	tell_paused(sc->arena, talk.result[paused], &tended);
+	tended.beaten = tending->lease_count - tended.lost_count;
+	tended.reaped = (uint64_t)number_at(talk.result[reaped], 0, 0);
+	tended.promoted = (uint64_t)number_at(talk.result[promoted], 0, 0);
+	tended.due_ms = number_at(talk.result[promoted], 0, 1);
+	*ret = tended;
+	return PROBLEM_NONE;
+}
+
+enum problem
+queue_purge(struct scope *sc, struct store *st, unsigned keep_hours,
+    uint64_t *ret_purged)
+{
+	const char *params[] = { number(sc->arena, keep_hours),
+		number(sc->arena, PURGE_MOST) };
+	const char *cause;
+	struct talk talk;
+	int64_t gone;
+	enum problem p;
+	size_t purge;
+
+	*ret_purged = 0;
+	if ((p = store_connect(sc, st)) != PROBLEM_NONE)
+		return p;
+	talk_begin(&talk, sc, st);
+	purge = talk_say(&talk, "select lockstep.job_purge($1, $2)",
+	    countof(params), params);
+	if ((cause = talk_end(&talk, deadline())) != NULL)
+		return refuse(sc, st, cause);
+	gone = number_at(talk.result[purge], 0, 0);
+	*ret_purged = (uint64_t)gone;
+	return PROBLEM_NONE;
+}

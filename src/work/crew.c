@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the threads of a worker process share: who waits, which kinds may be
+ * claimed, and from where on.
+ *
+ * The floor of a kind is where somebody claimed a moment ago; jobs that are
+ * done leave dead entries in the index below it, and as long as anybody holds
+ * an old snapshot these cannot go away.  What is passed over (a job whose
+ * transaction took long to commit, or whose worker died) lies below the floor,
+ * so all is looked at each second, or, when that takes long, for a small part
+ * of the time.
+ */
+#include "work/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+static const uint64_t ns_per_ms = 1000000;
+
+static void *
+room(size_t count, size_t size)
+{
+	void *ret = calloc(count > 0 ? count : 1, size);
+
+	if (ret == NULL)
+		abort();
+	return ret;
+}
+
+/* Is the kind of one of the queues that were chosen?  Services are not yet. */
+static bool
+is_served(const struct work_options *o, const struct job_kind *kind)
+{
+	size_t i;
+
+	if (kind->type != JOB_SQL)
+		return false;
+	for (i = 0; i < o->queue_count; i++)
+		if (strcmp(o->queues[i], kind->queue) == 0)
+			return true;
+	return o->queue_count == 0;
+}
+
+struct crew *
+crew_new(const struct work_options *options, struct slot *slots)
+{
+	struct crew *crew = room(1, sizeof(*crew));
+	size_t count, i;
+	const struct job_kind *kinds = contract_jobs(options->contract,
+	    &count);
+
+	crew->options = options;
+	crew->slots = slots;
+	crew->grounds = room(count, sizeof(*crew->grounds));
+	crew->leases = room(options->threads, sizeof(*crew->leases));
+	crew->threads = options->threads;
+	for (i = 0; i < count; i++)
+		if (is_served(options, &kinds[i]))
+			crew->grounds[crew->ground_count++].kind = &kinds[i];
+	pthread_mutex_init(&crew->lock, NULL);
+	pthread_cond_init(&crew->bell, NULL);
+	crew->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (crew->eventfd >= 0)
+		return crew;
+	crew_free(crew);
+	return NULL;
+}
+
+void
+crew_free(struct crew *crew)
+{
+	if (crew->eventfd >= 0)
+		close(crew->eventfd);
+	pthread_cond_destroy(&crew->bell);
+	pthread_mutex_destroy(&crew->lock);
+	free(crew->leases);
+	free(crew->grounds);
+	free(crew);
+}
+
+/* ---- The bell. ---- */
+
+void
+crew_ring(struct crew *crew, unsigned times)
+{
+	pthread_mutex_lock(&crew->lock);
+	crew->rings += times;
+	/* Whoever is about to wait must hear it; more rings than ears are none. */
+	if (crew->rings > crew->threads)
+		crew->rings = crew->threads;
+	for (; times > 0; times--)
+		pthread_cond_signal(&crew->bell);
+	pthread_mutex_unlock(&crew->lock);
+}
+
+bool
+crew_wait(struct crew *crew)
+{
+	bool ret;
+
+	pthread_mutex_lock(&crew->lock);
+	while (crew->rings == 0 && !crew->stopping)
+		pthread_cond_wait(&crew->bell, &crew->lock);
+	if (crew->rings > 0)
+		crew->rings--;
+	ret = !crew->stopping;
+	pthread_mutex_unlock(&crew->lock);
+	return ret;
+}
+
+bool
+crew_is_stopping(struct crew *crew)
+{
+	bool ret;
+
+	pthread_mutex_lock(&crew->lock);
+	ret = crew->stopping;
+	pthread_mutex_unlock(&crew->lock);
+	return ret;
+}
+
+void
+crew_stop(struct crew *crew)
+{
+	pthread_mutex_lock(&crew->lock);
+	crew->stopping = true;
+	pthread_cond_broadcast(&crew->bell);
+	pthread_mutex_unlock(&crew->lock);
+}
+
+/* ---- Wishes. ---- */
+
+/* How many more of the kind may run; it is as good as any when none says. */
+static unsigned
+room_of(const struct ground *g, const struct job_kind *ending)
+{
+	unsigned most = g->alone > 0 ? 1 : g->kind->batch;
+	unsigned running = g->running - (g->kind == ending && g->running > 0);
+
+	if (g->paused)
+		return 0;
+	if (g->kind->concurrency == 0)
+		return most;
+	if (running >= g->kind->concurrency)
+		return 0;
+	return most < g->kind->concurrency - running ? most :
+	    g->kind->concurrency - running;
+}
+
+/* Of a kind with a bound the jobs count until it is known what was claimed. */
+static struct queue_wish
+wish_of(struct arena *arena, struct ground *g, unsigned most, bool scan)
+{
+	struct queue_wish wish = { .kind = g->kind, .most = most };
+
+	if (g->kind->concurrency > 0)
+		g->running += most;
+	if (!scan && g->floor_at[0] != '\0') {
+		wish.floor_at = arena_string(arena, g->floor_at);
+		wish.floor_id = g->floor_id;
+	}
+	return wish;
+}
+
+bool
+crew_wish(struct crew *crew, struct arena *arena,
+    const struct job_kind *ending, bool all, struct wish_list *ret)
+{
+	struct queue_wish *wishes = arena_alloc(arena,
+	    (crew->ground_count + 1) * sizeof(*wishes));
+	uint64_t now = clock_now_ns();
+	size_t i, count = 0;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->began_ns = now;
+	pthread_mutex_lock(&crew->lock);
+	if (all || now >= crew->scan_ns) {
+		ret->scan = true;
+		/* Until it is over nobody else does. */
+		crew->scan_ns = now + 10 * SCAN_MS * ns_per_ms;
+	}
+	for (i = 0; i < crew->ground_count; i++) {
+		struct ground *g = &crew->grounds[(crew->turn + i) %
+		    crew->ground_count];
+		unsigned most = room_of(g, ending);
+
+		if (most > 0)
+			wishes[count++] = wish_of(arena, g, most, ret->scan);
+	}
+	crew->turn++;
+	pthread_mutex_unlock(&crew->lock);
+	ret->claim = (struct queue_claim){ .wishes = wishes,
+		.wish_count = count, .owner = crew->worker,
+		.lease_ms = crew->options->lease_ms };
+	return count > 0;
+}
+
+static struct ground *
+ground_of(struct crew *crew, const struct job_kind *kind)
+{
+	size_t i = 0;
+
+	while (crew->grounds[i].kind != kind)
+		i++;
+	return &crew->grounds[i];
+}
+
+/* The floor is where the mark was, once that is a moment ago. */
+static void
+raise_floor(struct ground *g, const struct queue_job *last, uint64_t now)
+{
+	if (now - g->mark_ns < FLOOR_MS * ns_per_ms)
+		return;
+	memcpy(g->floor_at, g->mark_at, sizeof(g->floor_at));
+	g->floor_id = g->mark_id;
+	snprintf(g->mark_at, sizeof(g->mark_at), "%s", last->run_at);
+	g->mark_id = last->id;
+	g->mark_ns = now;
+}
+
+void
+crew_claimed(struct crew *crew, unsigned thread, const struct wish_list *list,
+    const struct queue_claimed *claimed)
+{
+	uint64_t now = clock_now_ns(), pause;
+	struct ground *g;
+	size_t i;
+
+	pthread_mutex_lock(&crew->lock);
+	if (list->scan) {
+		pause = (now - list->began_ns) * SCAN_SHARE;
+		if (pause < SCAN_MS * ns_per_ms)
+			pause = SCAN_MS * ns_per_ms;
+		crew->scan_ns = now + pause;
+	}
+	for (i = 0; i < list->claim.wish_count; i++)
+		if (list->claim.wishes[i].kind->concurrency > 0)
+			ground_of(crew, list->claim.wishes[i].kind)->running -=
+			    list->claim.wishes[i].most;
+	if (claimed->count > 0) {
+		g = ground_of(crew, claimed->jobs[0].kind);
+		g->running += (unsigned)claimed->count;
+		g->alone -= g->alone > 0;
+		if (!list->scan)
+			raise_floor(g, &claimed->jobs[0], now);
+		crew->leases[thread] = (struct queue_lease){
+			claimed->jobs[0].token > 0 ? claimed->jobs[0].id : 0,
+			claimed->jobs[0].token };
+	}
+	pthread_mutex_unlock(&crew->lock);
+}
+
+void
+crew_released(struct crew *crew, unsigned thread, const struct queue_job *jobs,
+    size_t count)
+{
+	struct ground *g;
+
+	if (count == 0)
+		return;
+	pthread_mutex_lock(&crew->lock);
+	g = ground_of(crew, jobs[0].kind);
+	g->running -= (unsigned)count;
+	if (crew->leases[thread].id == jobs[0].id)
+		crew->leases[thread] = (struct queue_lease){ 0, 0 };
+	pthread_mutex_unlock(&crew->lock);
+}
+
+void
+crew_alone(struct crew *crew, const struct job_kind *kind, size_t count)
+{
+	struct ground *g;
+
+	pthread_mutex_lock(&crew->lock);
+	g = ground_of(crew, kind);
+	g->alone = (unsigned)count;
+	g->floor_at[0] = g->mark_at[0] = '\0';
+	pthread_mutex_unlock(&crew->lock);
+}

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What goes on beside the jobs of a process, in one thread with a connection of
+ * its own: it listens and rings, beats for the leases, reaps, promotes what is
+ * due, purges.  The bell also rings by the clock, a second or so apart,
+ * whatever becomes of the connection: that is what no job is missed by; being
+ * called is only faster.
+ */
+#include "work/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metric.h"
+
+enum {
+	TEND_MS = 500,
+	AGAIN_MS = 6,		/* who calls is silent for 5 ms after a call */
+	PURGE_MS = 60000,
+	JOIN_MS = 250,		/* between attempts */
+	PURGE_FULL = 1000,	/* a batch of queue_purge(): there is more */
+};
+
+struct keeper {
+	struct crew *crew;
+	struct store *store;
+	struct arena *arena;
+	struct scope scope;
+	pthread_t thread;
+	bool joined;
+	uint64_t tend_ns, poll_ns, again_ns, purge_ns, join_ns;
+	uint64_t seed;
+};
+
+static uint64_t
+in_ms(uint64_t ms)
+{
+	return clock_now_ns() + ms * 1000000;
+}
+
+static struct scope *
+scope_begin(struct keeper *k)
+{
+	arena_reset(k->arena);
+	scope_init(&k->scope, k->arena);
+	return &k->scope;
+}
+
+/* The poll's period, a fifth more or less, so that many do not come at once. */
+static uint64_t
+poll_ms(struct keeper *k)
+{
+	uint64_t ms = k->crew->options->poll_ms;
+
+	k->seed = k->seed * 6364136223846793005u + 1442695040888963407u;
+	return ms * 4 / 5 + (k->seed >> 33) % (ms * 2 / 5 + 1);
+}
+
+static void
+join(struct keeper *k)
+{
+	struct scope *sc = scope_begin(k);
+	int64_t id = k->crew->worker;
+
+	k->join_ns = in_ms(JOIN_MS);
+	k->joined = queue_join(sc, k->store, &id) == PROBLEM_NONE;
+	if (!k->joined) {
+		log_event(LOG_WARN, "join", LOG_TEXT("cause", sc->cause));
+		return;
+	}
+	pthread_mutex_lock(&k->crew->lock);
+	k->crew->worker = id;
+	pthread_mutex_unlock(&k->crew->lock);
+	log_event(LOG_INFO, "joined", LOG_INT("worker", id));
+	/* What was told meanwhile was not heard. */
+	crew_ring(k->crew, 1);
+}
+
+/* The leases that are being run, in the arena. */
+static size_t
+leases_of(struct crew *crew, struct arena *arena,
+    const struct queue_lease **ret)
+{
+	struct queue_lease *all = arena_alloc(arena, crew->options->threads *
+	    sizeof(*all));
+	size_t count = 0;
+	unsigned i;
+
+	pthread_mutex_lock(&crew->lock);
+	for (i = 0; i < crew->options->threads; i++)
+		if (crew->leases[i].id != 0)
+			all[count++] = crew->leases[i];
+	pthread_mutex_unlock(&crew->lock);
+	*ret = all;
+	return count;
+}
+
+/* Is it being run still?  One that was done meanwhile is not lost. */
+static bool
+is_held(struct crew *crew, const struct queue_lease *lease)
+{
+	bool ret = false;
+	unsigned i;
+
+	pthread_mutex_lock(&crew->lock);
+	for (i = 0; i < crew->options->threads; i++)
+		ret |= crew->leases[i].id == lease->id &&
+		    crew->leases[i].token == lease->token;
+	pthread_mutex_unlock(&crew->lock);
+	return ret;
+}
+
+static bool
+is_paused(const struct queue_tended *tended, const char *queue)
+{
+	for (size_t i = 0; i < tended->paused_count; i++)
+		if (strcmp(tended->paused[i], queue) == 0)
+			return true;
+	return false;
+}
+
+static void
+heed_pauses(struct crew *crew, const struct queue_tended *tended)
+{
+	bool resumed = false, paused;
+
+	pthread_mutex_lock(&crew->lock);
+	for (size_t i = 0; i < crew->ground_count; i++) {
+		struct ground *g = &crew->grounds[i];
+
+		paused = is_paused(tended, g->kind->queue);
+		resumed |= g->paused && !paused;
+		g->paused = paused;
+	}
+	pthread_mutex_unlock(&crew->lock);
+	if (resumed)
+		crew_ring(crew, 1);
+}
+
+static void
+tell(struct keeper *k, const struct queue_tended *tended)
+{
+	if (tended->reaped > 0) {
+		metric_add("lockstep_job_leases_expired_total", "",
+		    tended->reaped);
+		log_event(LOG_WARN, "reaped",
+		    LOG_INT("jobs", (int64_t)tended->reaped));
+	}
+	for (size_t i = 0; i < tended->lost_count; i++)
+		if (is_held(k->crew, &tended->lost[i]))
+			log_event(LOG_WARN, "lease_lost",
+			    LOG_INT("job", tended->lost[i].id));
+	if (tended->reaped + tended->promoted > 0)
+		crew_ring(k->crew, k->crew->options->threads);
+}
+
+static void
+tend(struct keeper *k)
+{
+	const struct work_options *o = k->crew->options;
+	struct queue_tending tending = { .owner = k->crew->worker,
+		.lease_ms = o->lease_ms, .beat_ms = o->beat_ms };
+	unsigned period_ms = o->beat_ms / 2 < TEND_MS ? o->beat_ms / 2 :
+	    TEND_MS;
+	struct scope *sc = scope_begin(k);
+	struct queue_tended tended;
+
+	k->tend_ns = in_ms(period_ms);
+	tending.lease_count = leases_of(k->crew, sc->arena, &tending.leases);
+	if (queue_tend(sc, k->store, &tending, &tended) != PROBLEM_NONE) {
+		log_event(LOG_WARN, "tend", LOG_TEXT("cause", sc->cause));
+		return;
+	}
+	if (tended.due_ms >= 0 && tended.due_ms < period_ms)
+		k->tend_ns = in_ms((uint64_t)tended.due_ms + 1);
+	heed_pauses(k->crew, &tended);
+	tell(k, &tended);
+}
+
+static void
+purge(struct keeper *k)
+{
+	struct scope *sc = scope_begin(k);
+	uint64_t purged;
+
+	if (queue_purge(sc, k->store, k->crew->options->keep_hours, &purged) !=
+	    PROBLEM_NONE)
+		log_event(LOG_WARN, "purge", LOG_TEXT("cause", sc->cause));
+	else if (purged > 0)
+		log_event(LOG_INFO, "purge",
+		    LOG_INT("purged", (int64_t)purged));
+	k->purge_ns = in_ms(purged >= PURGE_FULL ? 0 : PURGE_MS);
+}
+
+/* Rings that the clock asks for. */
+static void
+ring_by_clock(struct keeper *k, uint64_t now)
+{
+	if (k->again_ns != 0 && now >= k->again_ns) {
+		k->again_ns = 0;
+		crew_ring(k->crew, 1);
+	}
+	if (now >= k->poll_ns) {
+		k->poll_ns = in_ms(poll_ms(k));
+		crew_ring(k->crew, 1);
+	}
+}
+
+static unsigned
+wait_ms(const struct keeper *k)
+{
+	uint64_t until = k->poll_ns, now = clock_now_ns();
+
+	if (k->joined && k->tend_ns < until)
+		until = k->tend_ns;
+	if (!k->joined && k->join_ns < until)
+		until = k->join_ns;
+	if (k->again_ns != 0 && k->again_ns < until)
+		until = k->again_ns;
+	return until <= now ? 0 : (unsigned)((until - now) / 1000000 + 1);
+}
+
+static void
+listen_once(struct keeper *k)
+{
+	uint64_t count;
+	bool called;
+
+	if (!queue_listen(k->store, k->crew->eventfd, wait_ms(k), &called) &&
+	    k->joined) {
+		k->joined = false;
+		log_event(LOG_WARN, "listening_ended", LOG_END);
+	}
+	if (read(k->crew->eventfd, &count, sizeof(count)) < 0)
+		count = 0;
+	if (called) {
+		crew_ring(k->crew, 1);
+		k->again_ns = in_ms(AGAIN_MS);
+	}
+}
+
+/* It goes on while there are jobs under way, as these may be leased. */
+static bool
+is_needed(struct crew *crew)
+{
+	bool ret;
+
+	pthread_mutex_lock(&crew->lock);
+	ret = crew->threads > 0;
+	pthread_mutex_unlock(&crew->lock);
+	return ret;
+}
+
+static void *
+keep(void *arg)
+{
+	struct keeper *k = arg;
+	uint64_t now;
+
+	while (is_needed(k->crew)) {
+		now = clock_now_ns();
+		if (!k->joined && now >= k->join_ns)
+			join(k);
+		if (k->joined && now >= k->tend_ns)
+			tend(k);
+		if (k->joined && now >= k->purge_ns)
+			purge(k);
+		ring_by_clock(k, now);
+		listen_once(k);
+	}
+	if (k->joined)
+		queue_leave(scope_begin(k), k->store, k->crew->worker);
+	return NULL;
+}
+
+struct keeper *
+keeper_start(struct crew *crew)
+{
+	struct keeper *k = calloc(1, sizeof(*k));
+
+	if (k == NULL)
+		abort();
+	k->crew = crew;
+	k->store = store_new(&crew->options->store, crew->options->contract);
+	k->arena = arena_new();
+	k->seed = clock_now_ns();
+	k->purge_ns = in_ms(1000);
+	/* What was left behind is there before the first job is looked for. */
+	join(k);
+	if (k->joined)
+		tend(k);
+	if (pthread_create(&k->thread, NULL, keep, k) == 0)
+		return k;
+	store_free(k->store);
+	arena_free(k->arena);
+	free(k);
+	return NULL;
+}
+
+void
+keeper_stop(struct keeper *k)
+{
+	uint64_t one = 1;
+
+	if (write(k->crew->eventfd, &one, sizeof(one)) < 0)
+		one = 0;
+	pthread_join(k->thread, NULL);
+	store_free(k->store);
+	arena_free(k->arena);
+	free(k);
+}

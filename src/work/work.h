@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WORK_WORK_H
+#define WORK_WORK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/attribute.h"
+#include "base/buf.h"
+#include "contract/contract.h"
+#include "store/store.h"
+
+/*
+ * The corridor, from a job to a settled job, and the processes that walk it.
+ */
+struct work_options {
+	const struct contract *contract;
+	struct store_options store;
+	unsigned processes;		/* worker processes */
+	unsigned threads;		/* of each, with a connection each */
+	const char *const *queues;	/* that are served; none = all */
+	size_t queue_count;
+	bool drain;			/* end when there is nothing to do */
+	unsigned lease_ms, beat_ms;	/* of jobs that are held by a lease */
+	unsigned poll_ms;		/* when nobody calls */
+	unsigned stop_ms;		/* for what is running at a stop */
+	unsigned keep_hours;		/* of jobs that are done */
+};
+
+/*
+ * Where the options come from: made when the worker begins and anew at each
+ * SIGHUP, as in serve.h.
+ */
+struct work_source {
+	void *context;
+	struct work_options *(*make)(void *context, struct buf *faults);
+	void (*drop)(void *context, struct work_options *options);
+};
+
+/*
+ * Works until SIGTERM or SIGINT, or, to drain, until no job is there that could
+ * be run.  A parent and worker processes; one that dies is replaced, and what
+ * it was at counts as an attempt.  The exit code: 0 after a graceful stop; 2
+ * when it could not begin, as serve_run() could not.
+ */
+int work_run(const struct work_source *source) MUST_CHECK;
+
+#endif

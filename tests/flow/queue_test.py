@@ -1,0 +1,639 @@
+# SPDX-License-Identifier: MIT
+"""The queue: each way that a job may go, whom it runs as, and that nothing is
+lost and nothing done twice while workers and Postgres are killed and stopped."""
+
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+
+import system as sut
+import tap
+import worker
+from tap import case, same
+from worker import (Sampler, Session, Worker, conservation, drained, job,
+                    leave, numbers, states, verdict)
+
+# A stalled worker is found out within a second.
+QUICK = {"work_lease_ms": 1000, "work_beat_ms": 300}
+NUMBERS = iter(range(10000, 1000000, 10000))
+
+
+@case
+def letters(s):
+    """A letter that is sent is written by the worker, as whoever sent it, at
+    once and not at the next poll."""
+    token = s.token("authenticated", sut.ALICE)
+    with Worker(s, "letters", work_poll_ms=60000):
+        # The first looks of all threads are over.
+        time.sleep(0.2)
+        letter = s.curl("POST", "/api/letters", token, sut.NEW_LETTER).data
+        began = time.monotonic()
+        s.curl("POST", f"/api/letters/{letter['id']}/send", token, {}).data
+        tap.wait_for(lambda: s.get(f"/api/letters/{letter['id']}",
+                                   token).data["status"] == "sent",
+                     "the letter to be sent", 5)
+        print(f"# sent after {time.monotonic() - began:.3f} s")
+    told = s.get(f"/api/letters/{letter['id']}", token).data
+    same(told["content"].startswith("Dear Ada Byron,"), True, told["content"])
+
+
+@case
+def recall(s):
+    """A letter is recalled while nobody has its job, which is then cancelled;
+    not once it is being written."""
+    token = s.token("authenticated", sut.ALICE)
+    letter = s.curl("POST", "/api/letters", token, sut.NEW_LETTER).data
+    s.curl("POST", f"/api/letters/{letter['id']}/send", token, {}).data
+    of_letter = ("from lockstep.jobs where args ->> 'letter_id' = "
+                 f"'{letter['id']}'")
+    back = s.curl("POST", f"/api/letters/{letter['id']}/recall", token)
+    same(back.data["status"], "draft")
+    same(s.cluster.psql("select state, reason, finalized_at is not null "
+                        + of_letter), "cancelled|cancelled|t")
+    s.curl("POST", f"/api/letters/{letter['id']}/send", token, {}).data
+    s.cluster.psql("update lockstep.jobs set state = 'running', lease_token = "
+                   "1, lease_until = now() + interval '1 hour' where state = "
+                   f"'available' and id = (select max(id) {of_letter})")
+    refused = s.curl("POST", f"/api/letters/{letter['id']}/recall", token)
+    same(refused.error["code"], "letter_in_writing")
+    s.cluster.psql("update lockstep.jobs set state = 'available', lease_token "
+                   "= null, lease_until = null where lease_token = 1")
+
+
+@case
+def enqueuer(s):
+    """A job runs with the claims and the role of whoever left it: another's
+    rows are not there for it, and what it makes is theirs."""
+    letter = s.cluster.psql("select id from app.letters where status = "
+                            f"'draft' and owner_id = '{sut.ALICE}' limit 1")
+    n = next(NUMBERS)
+    by_bob = leave(s, "test.touch", {"letter_id": letter}, sut.BOB)
+    by_alice = leave(s, "test.touch", {"letter_id": letter}, sut.ALICE)
+    effect = leave(s, "test.effect", numbers(n, 1), sut.BOB)
+    server = leave(s, "test.server", numbers(n + 1, 1), sut.BOB)
+    with Worker(s, "enqueuer"):
+        drained(s, by_bob + by_alice + effect + server)
+    same(job(s, by_bob[0], "state, reason, errors -> 0 ->> 'code'"),
+         "dead|exhausted|LS904")
+    same(job(s, by_alice[0], "state"), "done")
+    same(s.cluster.psql("select owner_id, role from app.effects where n in "
+                        f"({n}, {n + 1}) order by n"),
+         f"{sut.BOB}|authenticated\n{sut.BOB}|service_role")
+
+
+@case
+def in_the_transaction(s):
+    """A job is there if and only if its transaction has committed, and nobody
+    leaves one in another's name."""
+    before = s.cluster.psql("select count(*) from lockstep.jobs")
+    s.cluster.psql("begin; select lockstep.enqueue('test.effect', "
+                   "'{\"n\": 1}'); rollback")
+    same(s.cluster.psql("select count(*) from lockstep.jobs"), before)
+    same(conservation(s), 0)
+    done = s.cluster.psql(
+        "set role lockstep_logic; insert into lockstep.jobs (kind, claims) "
+        "values ('test.effect', '{\"sub\": \"x\"}')", check=False)
+    same(done, "", "a job in another's name")
+    same(s.cluster.psql("select count(*) from lockstep.jobs where claims ->> "
+                        "'sub' = 'x'"), "0")
+
+
+@case
+def failures(s):
+    """What fails is tried again, later each time, until it is exhausted; what
+    is permanent is not; then the kind's last function is called. No effect of
+    a failed try stays, and no word of the function is kept."""
+    permanent = leave(s, "test.fail", {"n": 1})
+    exhausted = leave(s, "test.fail", {"n": 2})
+    stubborn = leave(s, "test.fail", {"n": 3})
+    with Worker(s, "failures") as w:
+        drained(s, permanent + exhausted + stubborn)
+        same(len(list(w.events("job_dead_failed"))), 1, "last functions")
+    shape = "state, reason, attempt, jsonb_array_length(errors)"
+    same(job(s, permanent[0], shape), "dead|permanent|1|1")
+    same(job(s, exhausted[0], shape), "dead|exhausted|3|3")
+    same(job(s, stubborn[0], shape), "dead|exhausted|3|3")
+    same(s.cluster.psql("select n from app.effects where n < 2000 order by n"),
+         "1001\n1002")
+    same("secret" in job(s, exhausted[0], "errors"), False, "words kept")
+    gaps = job(s, exhausted[0], "(errors -> 2 ->> 'at')::timestamptz - "
+               "(errors -> 0 ->> 'at')::timestamptz > interval '40 ms'")
+    same(gaps, "t", "pauses")
+
+
+@case
+def invalid(s):
+    """Arguments that break the schema, and a role that the contract does not
+    list, end a job at once, and nothing runs."""
+    bad = leave(s, "test.effect", [{"n": "x"}, {}, {"n": 1, "m": 2}])
+    s.cluster.psql("insert into lockstep.jobs (kind, args, role) values "
+                   "('test.effect', '{\"n\": 99}', 'operator'), "
+                   "('test.effect', '{\"n\": 99}', null)")
+    more = [int(i) for i in s.cluster.psql(
+        "select id from lockstep.jobs where args = '{\"n\": 99}'").split()]
+    with Worker(s, "invalid"):
+        drained(s, bad + more)
+    same(states(s, bad + more), {"dead": 5})
+    same(job(s, bad[0], "reason, errors -> 0 ->> 'code'"), "invalid|invalid")
+    same(job(s, more[0], "reason, errors -> 0 ->> 'code'"),
+         "invalid|forbidden")
+    same(verdict(s, [99])["lost"], [99])
+
+
+@case
+def timeout(s):
+    """A job that takes longer than its kind may is stopped, and nothing of it
+    stays."""
+    n = next(NUMBERS)
+    ids = leave(s, "test.short", {"n": n, "ms": 5000})
+    with Worker(s, "timeout"):
+        drained(s, ids)
+    same(job(s, ids[0], "reason, errors -> 0 ->> 'code'"),
+         "exhausted|timeout")
+    same(verdict(s, [n])["lost"], [n])
+
+
+@case
+def scheduled(s):
+    """A job for later runs when it is due: not before, and no second after."""
+    n = next(NUMBERS)
+    ids = leave(s, "test.effect", numbers(n, 1),
+                more=", run_at => now() + interval '1500 ms'")
+    same(job(s, ids[0], "state"), "scheduled")
+    with Worker(s, "scheduled", work_poll_ms=60000):
+        drained(s, ids)
+    late = float(s.cluster.psql(
+        "select extract(epoch from e.at - j.created_at) from app.effects e, "
+        f"lockstep.jobs j where e.n = {n} and j.id = {ids[0]}"))
+    print(f"# after {late:.3f} s")
+    same(1.5 <= late < 2.5, True, f"{late} s")
+
+
+@case
+def unique(s):
+    """Of jobs with a key one is unfinished at a time, whoever is first among
+    many at once; when it is over there may be another."""
+    n = next(NUMBERS)
+    key = f", unique_key => 'k{n}'"
+    got = []
+
+    def one():
+        got.extend(leave(s, "test.effect", numbers(n, 1), more=key))
+    many = [threading.Thread(target=one) for _ in range(12)]
+    for t in many:
+        t.start()
+    for t in many:
+        t.join()
+    same((len(got), len(set(got))), (12, 1), "ids")
+    same(leave(s, "test.effect", numbers(n, 1), sut.BOB, more=key), [],
+         "another subject's id")
+    with Worker(s, "unique"):
+        drained(s, got[:1])
+        again = leave(s, "test.effect", numbers(n, 1), more=key)
+        same(again == got[:1], False, "a new one")
+        drained(s, again)
+    same(s.cluster.psql(f"select count(*) from app.effects where n = {n}"),
+         "2")
+
+
+@case
+def serial(s):
+    """Jobs with one serial key run one after the other and in their order, by
+    any number of workers, held or leased; a failed one is waited for."""
+    n = next(NUMBERS)
+    key = f", serial_key => 's{n}'"
+    ids = []
+    for i in range(24):
+        kind, args = [("test.effect", {"n": n + i}),
+                      ("test.leased", {"n": n + i}),
+                      ("test.slow", {"n": n + i, "ms": 20})][i % 3]
+        if i == 10:
+            kind, args = "test.fail", {"n": 4}
+        ids += leave(s, kind, args, more=key)
+    with Worker(s, "serial-a", **QUICK), Worker(s, "serial-b", **QUICK):
+        began = time.monotonic()
+        drained(s, ids)
+        print(f"# {len(ids)} in {time.monotonic() - began:.1f} s")
+    same(states(s, ids), {"done": 23, "dead": 1})
+    out = s.cluster.psql(
+        "select n, began_at < lag(at) over (order by at) from app.effects "
+        f"where n between {n} and {n + 99} order by at").splitlines()
+    same([int(line.split("|")[0]) for line in out],
+         [n + i for i in range(24) if i != 10])
+    same([line for line in out if line.endswith("|t")], [], "overlaps")
+    same(job(s, ids[10], "finalized_at") < job(s, ids[11], "finalized_at"),
+         True, "after the dead one")
+
+
+@case
+def batches(s):
+    """Many jobs go in one transaction; when one of them fails the others are
+    done all the same, each once, and those of many callers as their own."""
+    n = next(NUMBERS)
+    ids = leave(s, "test.batch", numbers(n, 120))
+    bad = leave(s, "test.batch", {"n": n + 500}, "not-a-uuid")
+    ids += leave(s, "test.batch", numbers(n + 200, 120), sut.BOB)
+    with Worker(s, "batches") as w:
+        drained(s, ids + bad)
+        same(len(list(w.events("batch_failed"))) > 0, True, "a batch failed")
+    same(states(s, ids), {"done": 240})
+    same(job(s, bad[0], "state, reason"), "dead|exhausted")
+    same(verdict(s, [n + i for i in range(120)]
+                 + [n + 200 + i for i in range(120)]),
+         {"lost": [], "twice": []})
+    same(s.cluster.psql("select owner_id, count(*) from app.effects where n "
+                        f"between {n} and {n + 499} group by 1 order by 1"),
+         f"{sut.ALICE}|120\n{sut.BOB}|120")
+
+
+@case
+def narrow(s):
+    """A worker process runs no more jobs of a kind at once than it may."""
+    n = next(NUMBERS)
+    ids = leave(s, "test.narrow", [{"n": n + i, "ms": 30} for i in range(12)])
+    with Worker(s, "narrow"):
+        drained(s, ids)
+    same(s.cluster.psql(
+        "select count(*), count(*) filter (where began_at < before) from ("
+        "select began_at, lag(at) over (order by at) as before from "
+        f"app.effects where n between {n} and {n + 99}) e"), "12|0")
+
+
+@case
+def queues(s):
+    """A queue that is paused rests, and goes on when it is resumed; a worker
+    for one queue runs no other's jobs."""
+    n = next(NUMBERS)
+    s.cluster.psql("set role operator; insert into lockstep.queues (name, "
+                   "paused) values ('other', true)")
+    ids = leave(s, "test.other", numbers(n, 3))
+    with Worker(s, "queues"):
+        probe = leave(s, "test.effect", numbers(n + 10, 1))
+        drained(s, probe)
+        time.sleep(1.2)
+        same(states(s, ids), {"available": 3}, "paused")
+        s.cluster.psql("set role operator; update lockstep.queues set paused "
+                       "= false where name = 'other'")
+        drained(s, ids)
+    ids = leave(s, "test.other", numbers(n + 20, 1))
+    default = leave(s, "test.effect", numbers(n + 30, 1))
+    with Worker(s, "only", "--queue", "other", "--drain") as w:
+        same(w.process.wait(20), 0, "exit code")
+    same(states(s, ids + default), {"done": 1, "available": 1})
+    done = s.run("work", "--config", s.directory / "only.conf", "--queue",
+                 "nonesuch", check=False)
+    same((done.returncode, "nonesuch" in done.stderr), (2, True))
+    with Worker(s, "drain", "--drain") as w:
+        same(w.process.wait(20), 0, "exit code")
+    same(states(s, default), {"done": 1})
+
+
+def as_worker(s, sql, check=True):
+    return s.cluster.psql(sql, user="lockstep_worker", check=check)
+
+
+def lease(s, number, ms):
+    """Leases a job as a worker that is nobody's; its token."""
+    return int(as_worker(s, "select lease_token from lockstep.job_take("
+                         "'{test.leased}', '{1}', '{t}', '{NULL}', '{NULL}', "
+                         f"0, {ms}) where id = {number}"))
+
+
+def whole(s, number):
+    return job(s, number, "to_jsonb(jobs) - 'run_at'")
+
+
+@case
+def four_fences(s):
+    """A lease that was lost keeps nothing, ends nothing, and fails nothing; and
+    the reaper leaves alone what was leased again or done."""
+    n = next(NUMBERS)
+    [number] = leave(s, "test.leased", numbers(n, 1))
+    stale = lease(s, number, 1)
+    time.sleep(0.05)
+    same(as_worker(s, "select lockstep.job_reap(10, 1000)"), "1", "reaped")
+    token = lease(s, number, 60000)
+    same(token > stale, True, "tokens grow")
+    before = whole(s, number)
+    same(as_worker(s, f"select lockstep.job_beat(0, '{{{number}}}', "
+                   f"'{{{stale}}}', 90000)"), str(number), "told as lost")
+    as_worker(s, f"select lockstep.job_done({number}, {stale})", check=False)
+    as_worker(s, f"select lockstep.job_fail({number}, {stale}, 1, 'x', 'x', "
+              "null, 0, false)", check=False)
+    as_worker(s, f"select lockstep.job_fail({number}, 0, 3, 'x', 'x', null, "
+              "0, false)", check=False)
+    same(as_worker(s, "select lockstep.job_reap(10, 1000)"), "0", "reaped")
+    same(whole(s, number), before, "the job")
+    for write in (f"job_done({number}, {stale})",
+                  f"job_fail({number}, {stale}, 1, 'x', 'x', null, 0, false)"):
+        told = as_worker(
+            s, "do $$ begin perform lockstep." + write + "; exception when "
+            "sqlstate 'LSJ01' then raise exception 'fenced'; end $$",
+            check=False)
+        same(told, "")
+        same(whole(s, number), before, write)
+    as_worker(s, f"select lockstep.job_done({number}, {token})")
+    before = whole(s, number)
+    as_worker(s, "select lockstep.job_reap(10, 1000)")
+    as_worker(s, f"select lockstep.job_fail({number}, {token}, 2, 'x', 'x', "
+              "null, 0, false)", check=False)
+    same(whole(s, number), before, "after it was done")
+    same(conservation(s), 0)
+
+
+def zombies(s, n, name):
+    """Has a worker stall with a lease in each of its four threads, which it has
+    not learned of yet, until others have done its jobs; then it wakes up. What
+    it found, and the checker's verdict."""
+    wanted = list(range(n, n + 40))
+    s.cluster.psql("drop trigger if exists hold on lockstep.jobs; "
+                   "create constraint trigger hold after update on "
+                   "lockstep.jobs deferrable initially deferred for each row "
+                   "when (new.state = 'running') execute function "
+                   "app.hold_lease()")
+    with Sampler(s) as sampler, Session(s) as gate:
+        gate.ask("select pg_advisory_lock(4711) is null")
+        ids = leave(s, "test.leased", numbers(n, 40))
+        with Worker(s, f"{name}-a", lock_timeout_ms=30000, **QUICK) as a:
+            tap.wait_for(lambda: gate.ask(
+                "select count(*) from pg_locks where locktype = 'advisory' "
+                "and objid = 4711 and not granted") == "4", "four leases")
+            a.signal_children(signal.SIGSTOP)
+            gate.ask("select pg_advisory_unlock(4711)")
+            tap.wait_for(lambda: states(s, ids).get("running") == 4,
+                         "leases of a worker that is stopped")
+            s.cluster.psql("drop trigger hold on lockstep.jobs")
+            with Worker(s, f"{name}-b", **QUICK):
+                drained(s, ids)
+                a.signal_children(signal.SIGCONT)
+                tap.wait_for(lambda: len(list(a.events("job"))) >= 4,
+                             "the worker to try its jobs")
+            outcomes = [e["outcome"] for e in a.events("job")]
+    same(sampler.wrong, [], "conservation")
+    same(states(s, ids), {"done": 40})
+    return outcomes, verdict(s, wanted)
+
+
+@case
+def stalled(s):
+    """A worker that stalls past its leases and wakes up does nothing: each
+    effect is there once, and what was accepted is conserved throughout."""
+    outcomes, found = zombies(s, next(NUMBERS), "stalled")
+    same(outcomes, ["fenced"] * 4, "what the late worker met")
+    same(found, {"lost": [], "twice": []})
+
+
+@case
+def planted(s):
+    """The checker finds a completion that is not fenced."""
+    right = s.cluster.psql("select pg_get_functiondef('lockstep.job_done("
+                           "bigint, bigint)'::regprocedure)")
+    s.cluster.psql(
+        "create or replace function lockstep.job_done(job bigint, token "
+        "bigint) returns void language plpgsql as $$ begin update "
+        "lockstep.jobs j set state = 'done', lease_token = null, lease_until "
+        "= null, finalized_at = now() where j.id = job; end $$")
+    try:
+        outcomes, found = zombies(s, next(NUMBERS), "planted")
+    finally:
+        s.cluster.psql(right)
+    same(outcomes, ["done"] * 4, "what the late worker met")
+    same(len(found["twice"]), 4, "effects that the checker found twice")
+
+
+def busy(s):
+    """Does a job run that takes its time?"""
+    return s.cluster.psql(
+        "select count(*) from pg_stat_activity where state = 'active' and "
+        "query like '%test_slow%' and usename = 'lockstep_worker'") != "0"
+
+
+def elsewhere(s, kind, args, kill):
+    """How long the job of a worker that is killed waits for another one."""
+    [number] = leave(s, kind, args)
+    with Worker(s, f"{kill}-a{number}") as a:
+        tap.wait_for(lambda: busy(s), "the job to run")
+        with Worker(s, f"{kill}-b{number}"):
+            began = s.cluster.psql("select clock_timestamp()")
+            if kill == "children":
+                # And it stays away, as it would on another machine.
+                a.process.send_signal(signal.SIGSTOP)
+                a.signal_children(signal.SIGKILL)
+            else:
+                a.kill_all()
+            drained(s, [number])
+            a.process.send_signal(signal.SIGCONT)
+    return float(s.cluster.psql(
+        f"select extract(epoch from began_at - '{began}') from app.effects "
+        f"where n = {args['n']}"))
+
+
+@case
+def killed(s):
+    """The job of a worker that is killed runs elsewhere within 5 s, held or
+    leased, and its effect is there once."""
+    n = next(NUMBERS)
+    for i, (kind, kill) in enumerate([("test.slow", "all"),
+                                      ("test.slow", "children"),
+                                      ("test.narrow", "all")]):
+        took = elsewhere(s, kind, {"n": n + i, "ms": 900
+                                   if kind == "test.narrow" else 6000}, kill)
+        print(f"# {kind}, {kill} killed: elsewhere after {took:.2f} s")
+        same(took < 5, True, f"{took} s")
+    same(verdict(s, [n, n + 1, n + 2]), {"lost": [], "twice": []})
+    same(conservation(s), 0)
+
+
+def crash(s, kind, args, name):
+    """Kills each worker process that runs the job, which may not end by
+    itself, until it is dead."""
+    [number] = leave(s, kind, args, more=", max_attempts => 2")
+    with Session(s) as eye, Session(s) as gate:
+        gate.ask("select pg_advisory_lock(4712) is null")
+        with Worker(s, name, **QUICK) as w:
+            def kill_or_over():
+                if eye.ask("select count(*) from pg_stat_activity where "
+                           "state = 'active' and usename = 'lockstep_worker' "
+                           "and query ~ 'test_(slow|wait)'") != "0":
+                    w.signal_children(signal.SIGKILL)
+                return eye.ask("select state from lockstep.jobs where id = "
+                               f"{number}") == "dead"
+            tap.wait_for(kill_or_over, "the job to be dead", 60, 0.005)
+    return job(s, number, "reason, attempt, errors -> -1 ->> 'code'")
+
+
+@case
+def crash_loop(s):
+    """A job that ends its worker each time runs out of attempts, held or leased:
+    it is dead, crashed, and its last function was called."""
+    n = next(NUMBERS)
+    same(crash(s, "test.slow", {"n": n, "ms": 50000}, "crash-leased"),
+         "crashed|2|crashed")
+    same(crash(s, "test.wait", {"n": n + 1}, "crash-held"),
+         "crashed|2|crashed")
+    same(verdict(s, [n, n + 1])["lost"], [n, n + 1])
+    same(verdict(s, [n + 1000, n + 1001])["lost"], [], "last functions")
+
+
+@case
+def postgres_dies(s):
+    """Postgres is stopped at once, again and again, while jobs come and go: what
+    was accepted is done, once."""
+    n, count = next(NUMBERS), 1500
+    wanted = list(range(n, n + 2 * count))
+    ids = leave(s, "test.effect", numbers(n, count))
+    ids += leave(s, "test.leased", numbers(n + count, count))
+    with Sampler(s) as sampler, Worker(s, "pg-a", **QUICK), \
+            Worker(s, "pg-b", **QUICK):
+        for _ in range(3):
+            time.sleep(0.4)
+            s.cluster.stop("immediate")
+            s.cluster.start()
+        drained(s, ids, 90)
+    same(states(s, ids), {"done": 2 * count})
+    same(verdict(s, wanted), {"lost": [], "twice": []})
+    same((sampler.wrong, sampler.samples > 0), ([], True), "conservation")
+
+
+@case
+def kills(s):
+    """Worker processes are killed and stopped at random while jobs of all ways
+    come and go: nothing is lost, nothing is done twice, conservation holds."""
+    n, count = next(NUMBERS), 4000
+    wanted = list(range(n, n + count))
+    ids = []
+    with Sampler(s) as sampler, Worker(s, "kills-a", **QUICK) as a, \
+            Worker(s, "kills-b", **QUICK) as b:
+        for i in range(10):
+            for kind, first in (("test.effect", 0), ("test.leased", 150),
+                                ("test.batch", 300)):
+                ids += leave(s, kind, numbers(n + 400 * i + first, 150
+                                              if first < 300 else 100))
+            victim = (a, b)[i % 2]
+            if i % 3 == 2:
+                victim.signal_children(signal.SIGSTOP)
+                time.sleep(1.3)
+                victim.signal_children(signal.SIGCONT)
+            else:
+                victim.signal_children(signal.SIGKILL)
+        drained(s, ids, 90)
+    same(verdict(s, wanted), {"lost": [], "twice": []})
+    same(states(s, ids), {"done": count})
+    same((sampler.wrong, sampler.samples > 5), ([], True), "conservation")
+
+
+@case
+def deaf(s):
+    """A worker whose listening connection is cut hears again; until then no job
+    waits more than a second and a half."""
+    n = next(NUMBERS)
+    with Worker(s, "deaf"):
+        for i in range(3):
+            s.cluster.psql("select pg_terminate_backend(pid) from "
+                           "pg_stat_activity where usename = "
+                           "'lockstep_worker' and pid in (select pid from "
+                           "pg_locks where locktype = 'advisory')")
+            ids = leave(s, "test.effect", numbers(n + i, 1))
+            drained(s, ids)
+            waited = float(s.cluster.psql(
+                "select extract(epoch from e.at - j.created_at) from "
+                f"app.effects e, lockstep.jobs j where e.n = {n + i} and "
+                f"j.id = {ids[0]}"))
+            same(waited < 1.5, True, f"{waited} s")
+
+
+@case
+def graceful(s):
+    """A worker that is told to stop finishes what it has, and ends with 0."""
+    n = next(NUMBERS)
+    ids = leave(s, "test.slow", [{"n": n + i, "ms": 700} for i in range(8)])
+    with Worker(s, "graceful") as w:
+        tap.wait_for(lambda: states(s, ids).get("running"), "jobs to run")
+        w.process.send_signal(signal.SIGTERM)
+        same(w.process.wait(20), 0, "exit code")
+    same(set(states(s, ids)) <= {"done", "available"}, True,
+         str(states(s, ids)))
+    done = states(s, ids).get("done", 0)
+    same(0 < done < 8, True, f"{done} done")
+    same(len(verdict(s, range(n, n + 8))["lost"]), 8 - done)
+    with Worker(s, "graceful-2") as w:
+        drained(s, ids)
+        w.process.send_signal(signal.SIGHUP)
+        tap.wait_for(lambda: any(w.events("reloaded")), "a reload")
+        drained(s, leave(s, "test.effect", numbers(n + 10, 1)))
+
+
+@case
+def purge(s):
+    """What is over is deleted after its time, dead jobs after 90 days, and the
+    conservation law holds before and after."""
+    s.cluster.psql("update lockstep.jobs set finalized_at = now() - interval "
+                   "'30 days' where finalized_at is not null")
+    over = int(s.cluster.psql("select count(*) from lockstep.jobs where state "
+                              "in ('done', 'cancelled')"))
+    dead = s.cluster.psql("select count(*) from lockstep.jobs where state = "
+                          "'dead'")
+    with Worker(s, "purge", work_keep_hours=24):
+        tap.wait_for(lambda: s.cluster.psql(
+            "select count(*) from lockstep.jobs where state in ('done', "
+            "'cancelled') and finalized_at < now() - interval '1 day'")
+            == "0", "the purge", 30)
+    same(s.cluster.psql("select purged >= " + str(over) + ", error from "
+                        "lockstep.job_conservation()"), "t|0")
+    same(s.cluster.psql("select count(*) from lockstep.jobs where state = "
+                        "'dead'"), dead, "dead ones")
+
+
+@case
+def looks(s):
+    """People see the jobs by `lockstep jobs`, and an operator neither whom they
+    are for nor with what; a lost row is found."""
+    conf = s.config_path(0)
+    out = s.run("jobs", "list", "--config", conf, "--state", "dead").stdout
+    same("exhausted" in out and "test.fail" in out, True, out)
+    number = out.splitlines()[1].split()[0]
+    shown = s.run("jobs", "show", number, "--config", conf).stdout
+    same('"errors"' in shown, True, shown)
+    same(s.run("jobs", "show", "999999999", "--config", conf,
+               check=False).returncode, 1)
+    told = s.run("jobs", "conservation", "--config", conf)
+    same(told.stdout.split()[-1], "0", told.stdout)
+    refused = s.run("jobs", "show", number, "--work-database",
+                    s.cluster.conninfo("operator"), check=False)
+    same(refused.returncode, 2, "an operator")
+    s.cluster.psql("alter table lockstep.jobs disable row level security; "
+                   f"delete from lockstep.jobs where id = {number}; alter "
+                   "table lockstep.jobs enable row level security")
+    told = s.run("jobs", "conservation", "--config", conf, check=False)
+    same((told.returncode, told.stdout.split()[-1]), (1, "1"))
+
+
+@case
+def unfit(s):
+    """No worker begins as a role that row security does not bind."""
+    for user in ("postgres", "lockstep_owner"):
+        done = s.run("work", "--contract", s.contract, "--work-database",
+                     s.cluster.conninfo(user), check=False)
+        same((done.returncode, "refusing to work" in done.stderr), (2, True),
+             done.stderr)
+
+
+def main():
+    top = worker.directory()
+    try:
+        with sut.System(instances=1, contract=worker.contract(top)) as s:
+            s.cluster.psql(worker.TABLES)
+            # Jobs of the demo's letters, which are none of the tests'.
+            s.cluster.psql("update lockstep.jobs set state = 'cancelled', "
+                           "reason = 'cancelled', finalized_at = now()")
+            return tap.run(s)
+    finally:
+        if not os.environ.get("KEEP"):
+            shutil.rmtree(top, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
