@@ -125,7 +125,11 @@ def files_as_installed():
              "migrations/0001_foundation.sql"),
             ("migrations/0002_idempotency.sql",
              "migrations/0006_idempotency.sql"),
+            ("migrations/0003_queue.sql", "migrations/0009_queue.sql"),
             ("policies/jobs.sql", "policies/jobs.sql"),
+            ("policies/job_ledger.sql", "policies/job_ledger.sql"),
+            ("policies/queues.sql", "policies/queues.sql"),
+            ("policies/workers.sql", "policies/workers.sql"),
             ("policies/idempotency.sql", "policies/idempotency.sql")):
         if begun(name) != (TOP / source).read_text():
             return f"{name} is not {source}"
