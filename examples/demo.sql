@@ -133,10 +133,10 @@ cross join lateral (select
 ) as w (owner, name, status, at)
 on conflict do nothing;
 
-insert into lockstep.jobs (kind, args, claims, run_at, created_at)
+insert into lockstep.jobs (kind, args, claims, role, run_at, created_at)
 select 'letter.generate', jsonb_build_object('letter_id', l.id),
 	jsonb_build_object('sub', l.owner_id, 'role', 'authenticated'),
-	l.scheduled_for, l.created_at
+	'authenticated', l.scheduled_for, l.created_at
 from app.letters l
 where l.status = 'queued' and l.id in (
 	select pg_temp.id('letter ' || g) from generate_series(1, 3200) g)

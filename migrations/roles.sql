@@ -13,7 +13,8 @@
 -- service_role		our own servers. It has no BYPASSRLS: what it may see and
 --			change is written in policies/, as for everybody else.
 -- operator		people at the operations page: bookkeeping, no domain data.
--- lockstep_worker	logs in to run the jobs.
+-- lockstep_worker	logs in to run the jobs, and becomes whoever asked for one. Of
+--			its own it has the bookkeeping of jobs.
 -- lockstep_owner	logs in to migrate; owns the schemas and the tables. It
 --			does not inherit, so the policies of lockstep_logic do not
 --			open the tables to it.
@@ -50,25 +51,27 @@ begin
 end
 $$;
 
--- lockstep may become exactly these. A membership that somebody added by hand
--- is taken back, as it would widen what any request can reach.
+-- lockstep, and lockstep_worker for the jobs of its callers, may become exactly
+-- these. A membership that somebody added by hand is taken back, as it would
+-- widen what any request can reach.
 do $$
 declare
-	extra name;
+	extra record;
 begin
 	for extra in
-		select g.rolname
+		select g.rolname as role, p.rolname as login
 		from pg_auth_members m
 		join pg_roles g on g.oid = m.roleid
-		where m.member = 'lockstep'::regrole
+		join pg_roles p on p.oid = m.member
+		where p.rolname in ('lockstep', 'lockstep_worker')
 		and g.rolname not in ('anon', 'authenticated', 'service_role')
 	loop
-		execute format('revoke %I from lockstep', extra);
+		execute format('revoke %I from %I', extra.role, extra.login);
 	end loop;
 end
 $$;
 
-grant anon, authenticated, service_role to lockstep;
+grant anon, authenticated, service_role to lockstep, lockstep_worker;
 
 -- The owner makes a function and then hands it over.
 grant lockstep_logic to lockstep_owner;

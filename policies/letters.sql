@@ -2,8 +2,8 @@
 --
 -- Letters belong to one user, who writes and deletes them; a trigger keeps
 -- all but drafts from being written to. Status and content are not his to
--- set: send_letter and recall_letter do, for the caller's letters only, and
--- our servers.
+-- set: send_letter, recall_letter and the job that writes the letter do, for the
+-- caller's letters only, and our servers.
 
 select lockstep.reset_access('app.letters');
 alter table app.letters enable row level security;
@@ -27,7 +27,7 @@ grant update (
 ) on app.letters to service_role;
 grant select on app.letters to lockstep_logic;
 grant update (
-	status, channel, scheduled_for
+	status, channel, scheduled_for, content, failure_reason, sent_at
 ) on app.letters to lockstep_logic;
 
 create policy authenticated_select on app.letters

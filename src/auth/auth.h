@@ -19,7 +19,10 @@
  */
 struct auth;
 
-/* Who calls.  Opaque: only auth_identify() makes one, in the scope's arena. */
+/*
+ * Who calls.  Opaque: only auth_identify() and, for jobs, auth_recall() make
+ * one, in the scope's arena.
+ */
 struct caller;
 
 struct auth_options {
@@ -89,6 +92,17 @@ const char *caller_role(const struct caller *caller);
 const char *caller_subject(const struct caller *caller);
 const char *caller_claims(const struct caller *caller);
 bool caller_is_anonymous(const struct caller *caller);
+
+/*
+ * The caller of a job: who asked for it, by the role and the claims (JSON
+ * text) that were kept with it, as they were judged then; exp is not judged
+ * again.  `role` NULL is the role of the claims.  In the claims that policies
+ * read the role is the one that runs.  PROBLEM_FORBIDDEN: the role is none of
+ * these.  PROBLEM_TOKEN_INVALID: the claims are no object, or too long.
+ */
+enum problem auth_recall(struct scope *sc, const char *const *roles,
+    size_t role_count, const char *role, const char *claims,
+    const struct caller **ret) MUST_CHECK;
 
 /* A private key that signs development tokens. */
 struct auth_signer;

@@ -15,6 +15,14 @@
 struct json_object;
 struct evp_pkey_st;
 
+/* Only token.c and recall.c make one. */
+struct caller {
+	const char *role;
+	const char *subject;
+	const char *claims;
+	bool anonymous;
+};
+
 enum {
 	AUTH_TOKEN_MAX = 8192,	/* bytes; libjwt copies segments to the stack */
 	AUTH_HEADER_MAX = 1024,	/* bytes of the header, decoded */

@@ -27,13 +27,6 @@ struct auth {
 	struct arena *arena;		/* of the issuers' texts */
 };
 
-struct caller {
-	const char *role;
-	const char *subject;
-	const char *claims;
-	bool anonymous;
-};
-
 /* A token taken apart; the parts are decoded, in the arena. */
 struct token {
 	const char *text;

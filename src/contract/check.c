@@ -284,12 +284,14 @@ files_add(struct check *c)
 {
 	struct language *language = language_new();
 	struct lint_file api;
-	size_t schemas, resources;
+	size_t schemas, resources, webhooks;
 
 	files_read(c, "schemas", 0);
 	schemas = c->lint.file_count;
 	files_read(c, "resources", DEPTH_MAX);
 	resources = c->lint.file_count;
+	files_read(c, "webhooks", DEPTH_MAX);
+	webhooks = c->lint.file_count;
 	if (tree_read(c, "api.json", &api)) {
 		language_add(c, language, LANGUAGE_API, &api);
 		if (json_object_is_type(api.root, json_type_object))
@@ -303,6 +305,9 @@ files_add(struct check *c)
 		    &c->lint.files[i]);
 		operations_check(c, &c->lint.files[i]);
 	}
+	for (size_t i = resources; i < webhooks; i++)
+		language_add(c, language, LANGUAGE_WEBHOOK,
+		    &c->lint.files[i]);
 	language_free(language);
 }
 

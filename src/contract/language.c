@@ -13,7 +13,7 @@
 
 struct language {
 	struct schema_set *set;
-	const struct schema *parts[2];
+	const struct schema *parts[3];
 };
 
 static const struct {
@@ -22,6 +22,8 @@ static const struct {
 	[LANGUAGE_API] = { "urn:lockstep:schema:api", api_schema },
 	[LANGUAGE_RESOURCE] = { "urn:lockstep:schema:resource",
 		resource_schema },
+	[LANGUAGE_WEBHOOK] = { "urn:lockstep:schema:webhook",
+		webhook_schema },
 };
 
 struct language *

@@ -27,7 +27,22 @@ struct serve_options {
 	unsigned limit_entries;
 	struct accept_options accept;
 	struct limits *limits;		/* filled in */
+	const struct keyring *keyring;	/* NULL = no webhook has a secret */
 };
+
+/*
+ * Reads the secrets of the contract's webhooks from the files of a directory
+ * (NULL = there is none).  NULL when one is wrong, with a line in faults; one
+ * that is missing is no fault.
+ */
+struct keyring;
+struct keyring *keyring_open(const struct contract *contract,
+    const char *directory, struct buf *faults) MUST_CHECK;
+void keyring_free(struct keyring *keyring);
+
+/* The secrets of a webhook; NULL = there are none. */
+const struct hook_keys *keyring_find(const struct keyring *keyring,
+    const struct webhook *webhook);
 
 /*
  * Where the options come from: made when the server begins and anew at each

@@ -41,6 +41,13 @@ verdicts='
 1 wide.refused/resources/wide.json
 1 relate.refused/resources/calls.json
 1 relate.refused/resources/letters.json
+1 webhooks.refused/webhooks/a.json
+1 webhooks.refused/webhooks/b.json
+1 webhooks.refused/webhooks/c.json
+1 webhooks.refused/webhooks/d.json
+1 webhooks.refused/webhooks/e.json
+1 webhooks.refused/webhooks/f.json
+1 webhooks.refused/webhooks/g.json
 1 lint/faulty/resources/things.json
 '
 number=0
@@ -59,10 +66,12 @@ says() {	# says SENTENCE TEXT: no text is well
 for directory in ../../contract */ lint/*/; do
 	contract=${directory%/}
 	[ "$contract" != lint ] || continue
-	for file in "$contract"/api.json "$contract"/resources/*.json; do
+	for file in "$contract"/api.json "$contract"/resources/*.json \
+	    "$contract"/webhooks/*.json; do
 		[ -e "$file" ] || continue
 		case $file in
 		*/api.json) schema=api ;;
+		*/webhooks/*) schema=webhook ;;
 		*) schema=resource ;;
 		esac
 		wanted=$(echo "$verdicts" | sed -n "s,^\([12]\) $file\$,\1,p")
