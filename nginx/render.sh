@@ -158,6 +158,8 @@ BEGIN {
 	value["WEB"] = "/var/lib/lockstep/web"
 	value["RATE"] = "200"
 	value["BURST"] = "400"
+	value["HOOK_RATE"] = "2000"
+	value["HOOK_BURST"] = "4000"
 	value["CONN"] = "100"
 	value["READ_TIMEOUT"] = "15s"
 	for (i = 2; i < ARGC; i++) {

@@ -15,8 +15,8 @@ grant update (
 	updated_at, finalized_at
 ) on lockstep.jobs to lockstep_worker;
 grant select (
-	id, kind, state, run_at, attempt, max_attempts, lease_until, owner, reason,
-	request_id, created_at, updated_at, finalized_at
+	id, kind, state, run_at, attempt, max_attempts, lease_until, owner, errors,
+	reason, request_id, created_at, updated_at, finalized_at
 ) on lockstep.jobs to operator;
 grant select on lockstep.jobs to lockstep_logic;
 grant insert (

@@ -43,6 +43,9 @@ const struct flag *call_flag_given(const struct call *call, const char *name);
 /* The contract, or NULL with its faults on standard error. */
 struct contract *call_contract(const struct call *call) MUST_CHECK;
 
+/* Reads a file, "-" for standard input, whole; false with the reason told. */
+bool call_body(const char *path, struct buf *body) MUST_CHECK;
+
 /* What judges tokens, or NULL with the reason told. */
 struct auth *call_auth(const struct auth_options *options) MUST_CHECK;
 
@@ -71,6 +74,7 @@ int call_gen(struct call *call);
 int call_validate(struct call *call);
 int call_work(struct call *call);
 int call_jobs(struct call *call);
+int call_sign(struct call *call);
 
 /* The part of call_check() that is asked for by --prove. */
 struct findings;

@@ -122,9 +122,8 @@ run_routes(struct call *call)
 	return EXIT_WELL;
 }
 
-/* Reads --body's file, "-" for standard input, whole. */
-static bool
-read_body(const char *path, struct buf *body)
+bool
+call_body(const char *path, struct buf *body)
 {
 	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
 	char piece[8192];
@@ -270,6 +269,11 @@ explain_request(struct call *call, const struct contract *contract,
 		p = contract_route(contract, sc, &rq, &match);
 	if (p == PROBLEM_NONE) {
 		tool_explain(contract, &match, stdout);
+		if (match.operation->webhook != NULL) {
+			puts("verdict   none: an event is judged by its "
+			    "signature");
+			return EXIT_WELL;
+		}
 		if (!explain_judges(call)) {
 			puts("verdict   none: --role, --header or --body "
 			    "have the request judged");
@@ -304,7 +308,7 @@ run_explain(struct call *call)
 	scope_init(&sc, call->arena);
 	buf_init(&body, call->config.body_limit_bytes);
 	if (explain_params(call, &params) &&
-	    (path == NULL || read_body(path, &body)))
+	    (path == NULL || call_body(path, &body)))
 		status = explain_request(call, contract, &sc, params, &body);
 	arena_reset(call->arena);
 	buf_release(&body);
@@ -418,6 +422,10 @@ static struct command commands[] = {
 	      FLAG("output", "HOW", "text, or JSON a line for each instance: "
 		  "wire, basic or flag.") },
 	    false, 1, INT_MAX, call_validate },
+	{ "sign", "WEBHOOK [FILE]",
+	    "Print the headers of an event as its source would send it, for curl.",
+	    { FLAG("id", "ID", "The event's id, where a header has it.") },
+	    false, 1, 2, call_sign },
 	{ "check", "[DIRECTORY]",
 	    "Check the contract, the database against it, and row security.",
 	    { FLAG("contract", NULL, "Check the contract alone, in the "

@@ -82,6 +82,7 @@ service_store(const struct config *c)
 		.statements_max = c->statements,
 		.unprepared = !c->prepare,
 		.keep_hours = c->idempotency_hours,
+		.event_days = c->webhook_days,
 		.reply_limit_bytes = c->reply_limit_bytes,
 		.trace_file = c->trace_file,
 	};
@@ -123,6 +124,7 @@ struct service {
 	struct auth_options keys;
 	struct contract *contract;
 	struct auth *auth;
+	struct keyring *keyring;
 };
 
 static void
@@ -131,6 +133,7 @@ service_drop(void *context, struct serve_options *options)
 	struct service *s = (struct service *)options;
 
 	(void)context;
+	keyring_free(s->keyring);
 	auth_free(s->auth);
 	contract_free(s->contract);
 	arena_free(s->arena);
@@ -210,6 +213,22 @@ service_keys(struct service *s, struct buf *faults)
 	return s->auth != NULL;
 }
 
+/* Where nothing can be verified, whoever watches should know. */
+static bool
+service_hooks(struct service *s, struct buf *faults)
+{
+	size_t count;
+	const struct webhook *all = contract_webhooks(s->contract, &count);
+
+	s->keyring = keyring_open(s->contract, s->config.webhook_secrets,
+	    faults);
+	for (size_t i = 0; s->keyring != NULL && i < count; i++)
+		if (keyring_find(s->keyring, &all[i]) == NULL)
+			log_event(LOG_WARN, "webhook_without_secret",
+			    LOG_TEXT("source", all[i].name));
+	return s->keyring != NULL;
+}
+
 static bool
 service_read(struct service *s, const struct beginning *from,
     struct buf *faults)
@@ -233,6 +252,8 @@ service_read(struct service *s, const struct beginning *from,
 	    (o->check != SERVE_UNCHECKED &&
 	    !service_accepts(s->config.contract, s->arena, faults)))
 		return false;
+	if (!service_hooks(s, faults))
+		return false;
 	o->listen = s->config.listen;
 	o->workers = s->config.workers;
 	o->front = front_settings(&s->config);
@@ -244,6 +265,7 @@ service_read(struct service *s, const struct beginning *from,
 	o->accept.rollback = s->config.tx_rollback;
 	o->contract = s->contract;
 	o->auth = s->auth;
+	o->keyring = s->keyring;
 	return true;
 }
 

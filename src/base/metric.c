@@ -138,6 +138,8 @@ static const struct {
 	{ "lockstep_requests_total", "Requests answered." },
 	{ "lockstep_retries_total",
 	    "Transactions that were run again after a conflict, by SQLSTATE." },
+	{ "lockstep_webhooks_total",
+	    "Events of webhooks, by source and what became of them." },
 	{ "lockstep_worker_restarts_total",
 	    "Worker processes started anew after they ended." },
 };

@@ -13,10 +13,6 @@
 
 #include "base/text.h"
 
-struct input {
-	struct plan plan;
-};
-
 /* One request while it is accepted. */
 struct accepting {
 	struct scope *sc;
@@ -126,7 +122,7 @@ json_text(struct accepting *a, struct json_object *value)
 }
 
 /* Is there an escaped NUL in JSON text?  jsonb takes none. */
-static bool
+bool
 has_nul(const char *json)
 {
 	while ((json = strchr(json, '\\')) != NULL) {

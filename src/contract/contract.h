@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/problem.h"
 #include "base/scope.h"
+#include "hook/hook.h"
 #include "http/http.h"
 
 /*
@@ -203,6 +204,7 @@ struct operation {
 	bool replica;		/* may read from a replica, a little late */
 	const char *cache;	/* Cache-Control; NULL = no-store */
 	const struct rate *rate;	/* NULL = not limited */
+	const struct webhook *webhook;	/* it takes events; NULL = none does */
 };
 
 /* All operations, in the order of files and members. */
@@ -415,6 +417,7 @@ struct plan {
 	size_t row_count;		/* 0 = one, in values */
 	bool array;			/* an array was sent: one is told */
 	const struct once *once;	/* NULL = no key */
+	bool again;	/* may be run again when nobody knows whether it was */
 	const char *const *match;	/* If-Match: tags, unquoted; one of */
 	size_t match_count;		/* 0 = not asked, or any row does */
 	bool tag;			/* one row: tell its tag */
@@ -449,6 +452,61 @@ const struct plan *input_plan(const struct input *input);
  */
 const char *contract_cursor(struct scope *sc, const struct plan *plan,
     const char *const *values);
+
+/* Where in a document a value is: the steps of a JSON pointer (RFC 6901). */
+struct pointer {
+	const char *text;		/* "/data/id" */
+	const char *const *steps;	/* unescaped */
+	size_t count;
+};
+
+/*
+ * A source of webhooks: webhooks/NAME.json.  Its operation, POST
+ * /webhooks/NAME, is met by requests and is none of contract_operations(): it
+ * has no body and no arguments, and its caller is whoever signed.
+ */
+struct webhook {
+	unsigned number;		/* 0.. over the contract */
+	const char *name;		/* payments */
+	const char *file;		/* webhooks/payments.json */
+	const char *scheme_name;	/* "stripe" */
+	struct hook_scheme scheme;
+	const char *header;	/* of the signature; NULL: webhook-signature or
+				 * svix-signature, with -id and -timestamp */
+	const char *secret;		/* the name of its secrets */
+	const char *body_file;
+	const struct schema *body;
+	const char *id_header;		/* where the event's id is; or */
+	const struct pointer *id;	/* here; both NULL: it is signed */
+	const struct pointer *type;	/* what happened; NULL = not told */
+	const struct pointer *serial;	/* events of the same value are worked
+					 * on in turn; NULL = none are */
+	const char *job;		/* the kind that works on it */
+	const char *role;		/* as whom it is taken, and worked on */
+	unsigned limit_bytes;		/* of a body; 0 = the server's limit */
+	struct operation operation;
+};
+const struct webhook *contract_webhooks(const struct contract *contract,
+    size_t *ret_count);
+
+/*
+ * Judges an event whose signature holds.  `id` is the one that was signed, or
+ * NULL.  The input, when it is one, has the event taken, once: its outcome is
+ * the JSON text {"state":"accepted"}, or "duplicate", or "conflict".
+ * PROBLEM_UNSUPPORTED_MEDIA_TYPE, PROBLEM_MALFORMED_JSON,
+ * PROBLEM_VALIDATION_FAILED with issues.
+ */
+enum problem contract_accept_event(struct scope *sc,
+    const struct webhook *webhook, const struct request *rq, const char *id,
+    const struct input **ret) MUST_CHECK;
+
+/*
+ * The input that keeps a signed event which was not accepted, with the reason
+ * and the scope's issues, for people.
+ */
+const struct input *contract_refuse_event(struct scope *sc,
+    const struct webhook *webhook, const struct request *rq, const char *id,
+    enum problem reason);
 
 /*
  * Looks an SQLSTATE of an operation, or a constraint of its resource, up in

@@ -327,6 +327,50 @@ describe_callers(struct buf *out, const struct contract_about *a)
 		    a->rates[i].period_s, a->rates[i].burst);
 }
 
+static void
+describe_pointer(struct buf *out, const char *what, const struct pointer *p)
+{
+	if (p == NULL)
+		return;
+	buf_format(out, "  %s %s:", what, p->text);
+	for (size_t i = 0; i < p->count; i++)
+		buf_format(out, " \"%s\"", p->steps[i]);
+	buf_char(out, '\n');
+}
+
+static void
+describe_webhook(struct buf *out, const struct webhook *w)
+{
+	static const char *const forms[] = { [HOOK_STANDARD] = "standard",
+		[HOOK_STAMPED] = "stamped", [HOOK_PLAIN] = "plain" };
+	const struct hook_scheme *s = &w->scheme;
+
+	buf_format(out, "\nwebhook %s %s, secret %s, job %s as %s\n", w->name,
+	    w->file, w->secret, w->job, w->role);
+	buf_format(out, "  %s: %s", w->scheme_name, forms[s->form]);
+	if (s->form != HOOK_PLAIN)
+		buf_format(out, ", within %u s", s->tolerance_s);
+	if (s->form != HOOK_STANDARD)
+		buf_format(out, ", %s %s in %s",
+		    s->hash == HOOK_SHA512 ? "sha512" : "sha256",
+		    s->encoding == HOOK_BASE64 ? "base64" : "hex", w->header);
+	if (s->form == HOOK_STAMPED)
+		buf_format(out, " behind \"%c\"", s->separator);
+	if (s->form == HOOK_PLAIN)
+		buf_format(out, " behind \"%s\"", s->prefix);
+	buf_format(out, "\n  body %s", w->body_file);
+	if (w->limit_bytes > 0)
+		buf_format(out, " up to %u", w->limit_bytes);
+	if (w->operation.rate != NULL)
+		buf_format(out, ", rate %s", w->operation.rate->name);
+	buf_char(out, '\n');
+	if (w->id_header != NULL)
+		buf_format(out, "  id in %s\n", w->id_header);
+	describe_pointer(out, "id", w->id);
+	describe_pointer(out, "type", w->type);
+	describe_pointer(out, "serial", w->serial);
+}
+
 void
 contract_describe(const struct contract *contract, struct buf *out)
 {
@@ -344,6 +388,8 @@ contract_describe(const struct contract *contract, struct buf *out)
 		describe_resource(out, contract, &contract->resources[i]);
 	for (size_t i = 0; i < contract->job_count; i++)
 		describe_job(out, &contract->jobs[i]);
+	for (size_t i = 0; i < contract->webhook_count; i++)
+		describe_webhook(out, &contract->webhooks[i]);
 	buf_string(out, "\nroutes\n");
 	describe_node(out, contract->routes, 1);
 }

@@ -101,7 +101,13 @@ struct contract {
 	size_t operation_count;
 	struct job_kind *jobs;
 	size_t job_count;
+	struct webhook *webhooks;
+	size_t webhook_count;
 	struct node *routes;
+};
+
+struct input {
+	struct plan plan;
 };
 
 /* ---- loading: source.c ---- */
@@ -195,6 +201,16 @@ bool member_object(const struct at *at, const char *name, const char *what,
     struct at *ret);
 const char *const *member_texts(struct loader *ld, const struct at *at,
     const char *name, size_t *ret_count);
+
+/* ---- loading: webhook.c ---- */
+
+/* Reads webhooks/ into the contract, if it is there; resources are read. */
+void webhooks_load(struct loader *ld);
+
+/* The *.json of a directory below the contract's; -1 when it cannot be read. */
+struct dirent;
+int json_files(const struct loader *ld, const char *below,
+    struct dirent ***ret);
 
 /* Room for one more element after `count`, in the contract's arena. */
 void *grown(struct loader *ld, void *array, size_t count, size_t size);
@@ -332,6 +348,9 @@ enum problem media_choose(const char *accept, bool list, enum media *ret)
 
 /* application/json, with charset=utf-8 at most (RFC 8259 has no other)? */
 bool media_is_json(const char *content_type);
+
+/* Is there an escaped NUL in JSON text?  jsonb takes none. */
+bool has_nul(const char *json);
 
 /* ---- judging: accept.c, headers.c, list.c, cursor.c ---- */
 

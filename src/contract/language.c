@@ -23,6 +23,8 @@ static const struct {
 	[LANGUAGE_RESOURCE] = { "urn:lockstep:schema:resource",
 		resource_schema },
 	[LANGUAGE_JOB] = { "urn:lockstep:schema:job", job_schema },
+	[LANGUAGE_WEBHOOK] = { "urn:lockstep:schema:webhook",
+		webhook_schema },
 };
 
 struct language *

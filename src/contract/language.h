@@ -8,13 +8,18 @@
  * The language of contracts as JSON Schemas: schemas/ of the source, built in.
  * Private to contract/.
  */
-enum language_part { LANGUAGE_API, LANGUAGE_RESOURCE, LANGUAGE_JOB };
+enum language_part {
+	LANGUAGE_API, LANGUAGE_RESOURCE, LANGUAGE_JOB, LANGUAGE_WEBHOOK
+};
 
 struct language;
 struct language *language_new(void);
 void language_free(struct language *language);
 
-/* The schema of api.json, resources/X.json or jobs/X.json; never NULL. */
+/*
+ * The schema of api.json, resources/X.json, jobs/X.json or webhooks/X.json;
+ * never NULL.
+ */
 const struct schema *language_schema(const struct language *language,
     enum language_part part);
 

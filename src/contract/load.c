@@ -2,8 +2,9 @@
 /*
  * A directory -> a contract: api.json, then resources/ in the order of their
  * names, then what only all of them together can tell (operations that clash),
- * then jobs/, then the routes.  Everything lives in the contract's arena; what is needed
- * while loading lives in another one.  A contract is whole or it is not made.
+ * then jobs/ and webhooks/ likewise, then the routes.  Everything lives in the
+ * contract's arena; what is needed while loading lives in another one.  A
+ * contract is whole or it is not made.
  */
 #include "contract/internal.h"
 
@@ -173,13 +174,19 @@ by_bytes(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+int
+json_files(const struct loader *ld, const char *below, struct dirent ***ret)
+{
+	return scandir(arena_format(ld->scratch, "%s/%s", ld->directory,
+	    below), ret, is_json_file, by_bytes);
+}
+
 static void
 resources_load(struct loader *ld)
 {
 	struct contract *c = ld->contract;
 	struct dirent **entries;
-	int count = scandir(arena_format(ld->scratch, "%s/resources",
-	    ld->directory), &entries, is_json_file, by_bytes);
+	int count = json_files(ld, "resources", &entries);
 
 	if (count < 0) {
 		fault_place(ld, "resources", 1, 1, "cannot be read: %s; make "
@@ -258,6 +265,7 @@ contract_load(const char *directory, struct buf *faults)
 		resources_load(&ld);
 		relations_make(&ld);
 		jobs_load(&ld);
+		webhooks_load(&ld);
 	}
 	if (ld.faults.length > 0) {
 		faults_sorted(&ld, faults);

@@ -172,6 +172,14 @@ routes_build(struct contract *contract)
 
 		end->by_method[op->method] = op;
 	}
+	for (size_t i = 0; i < contract->webhook_count; i++) {
+		const struct operation *op = &contract->webhooks[i].operation;
+		struct course course;
+
+		if (course_read(arena, op->pattern, false, &course) == NULL)
+			course_made(arena, base, &course)->by_method[
+			    op->method] = op;
+	}
 }
 
 /*
@@ -246,6 +254,10 @@ contract_route(const struct contract *contract, struct scope *sc,
 	if (op == NULL) {
 		sc->allow = allow_of(sc->arena, &search);
 		return PROBLEM_METHOD_NOT_ALLOWED;
+	}
+	if (op->webhook != NULL) {
+		*ret = (struct match){ .operation = op };
+		return PROBLEM_NONE;
 	}
 	in = &contract->intakes[op->number];
 	*ret = (struct match){ .operation = op, .count = in->path_count };

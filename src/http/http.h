@@ -81,6 +81,7 @@ struct request {
 	const char *body;	/* all of it, not NULL; may hold any byte */
 	size_t body_length;
 	uint64_t began_ns;	/* clock_now_ns() when reading began */
+	char *const *params;	/* as given to http_parse(), for http_header() */
 };
 
 /*
@@ -100,6 +101,14 @@ struct request {
  */
 enum problem http_parse(struct scope *sc, char *const *params,
     const char *body, size_t body_length, struct request *rq) MUST_CHECK;
+
+/*
+ * A header field of any name ("Stripe-Signature"), of a request that is being
+ * served: NULL when it is absent or empty.  The text is in the arena.  false,
+ * with the cause set: it came twice, or holds control bytes, or is not UTF-8.
+ */
+bool http_header(struct scope *sc, const struct request *rq, const char *name,
+    const char **ret) MUST_CHECK;
 
 /*
  * What is answered.  Both buffers are kept between requests.  `head` holds

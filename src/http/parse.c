@@ -7,7 +7,7 @@
  * slash, a backslash, a dot segment, an empty segment) is refused, not
  * repaired.  nginx's own $uri is decoded and merged and is never looked at.
  *
- * Parameters that we do not name are not read at all (HTTP_PROXY, REMOTE_USER);
+ * Parameters that nobody names are not read at all (HTTP_PROXY, REMOTE_USER);
  * one that we name is taken once, and a second one is an attack, but for the
  * fields that are lists by their standard: several lines of those are one.
  */
@@ -406,6 +406,41 @@ fill(struct request *rq, const char *const value[FIELD_COUNT])
 	    strcmp(value[FIELD_DOOR], "ops") == 0;
 }
 
+/* Does the parameter begin with the name of the header, as CGI spells it? */
+static bool
+is_header(const char *param, const char *name, const char **ret_value)
+{
+	if (strncmp(param, "HTTP_", 5) != 0)
+		return false;
+	for (param += 5; *name != '\0'; param++, name++)
+		if (*param != (*name == '-' ? '_' :
+			*name >= 'a' && *name <= 'z' ? *name - 'a' + 'A' :
+			*name))
+			return false;
+	*ret_value = param + 1;
+	return *param == '=';
+}
+
+bool
+http_header(struct scope *sc, const struct request *rq, const char *name,
+    const char **ret)
+{
+	const char *value, *found = NULL;
+
+	for (char *const *p = rq->params; p != NULL && *p != NULL; p++) {
+		if (!is_header(*p, name, &value) || *value == '\0')
+			continue;
+		if (found != NULL || !field_is_clean(value)) {
+			scope_fail(sc, PROBLEM_BAD_REQUEST, "%s is repeated, "
+			    "holds control bytes or is not UTF-8", name);
+			return false;
+		}
+		found = value;
+	}
+	*ret = found != NULL ? arena_string(sc->arena, found) : NULL;
+	return true;
+}
+
 enum problem
 http_parse(struct scope *sc, char *const *params, const char *body,
     size_t body_length, struct request *rq)
@@ -422,6 +457,7 @@ http_parse(struct scope *sc, char *const *params, const char *body,
 		.scheme = "http",
 		.body = body != NULL ? body : "",
 		.body_length = body_length,
+		.params = params,
 		.began_ns = clock_now_ns(),
 	};
 	well = take_fields(sc, params, value);

@@ -207,7 +207,8 @@ envelope_success(const struct visit *visit, struct scope *sc,
 	const struct plan *plan = input_plan(visit->input);
 	const struct outcome *out = &visit->outcome;
 
-	rp->status = plan->operation->status;
+	rp->status = visit->status > 0 ? visit->status :
+	    plan->operation->status;
 	if (plan->merge || plan->ignore)
 		rp->status = 200;
 	if (plan->operation->method == METHOD_GET && out->tag != NULL &&
@@ -309,7 +310,9 @@ write_normalized(struct buf *b, const struct told *told,
 static void
 tell_challenge(enum problem p, struct reply *rp)
 {
-	if (p == PROBLEM_TOKEN_MISSING)
+	if (p == PROBLEM_SIGNATURE_INVALID)
+		reply_header(rp, "WWW-Authenticate", "Signature");
+	else if (p == PROBLEM_TOKEN_MISSING)
 		reply_header(rp, "WWW-Authenticate", "Bearer");
 	else if (p == PROBLEM_TOKEN_INVALID)
 		reply_header(rp, "WWW-Authenticate",

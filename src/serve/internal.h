@@ -24,6 +24,7 @@ struct visit {
 	struct quota quota;		/* rate NULL = none applies */
 	const struct input *input;	/* NULL = not accepted */
 	struct outcome outcome;
+	int status;	/* of success; 0 = the operation's */
 	uint64_t stage_ns[STAGE_COUNT];
 	uint64_t marked_ns;
 };
@@ -36,6 +37,17 @@ void serve_request(void *context, void *state, struct scope *sc,
     const struct request *rq, enum problem parsed, struct reply *rp);
 void serve_overload(void *context, struct scope *sc, const struct request *rq,
     struct reply *rp);
+
+/* The stage has ended: its time is what passed since the one before. */
+enum problem visit_mark(struct visit *visit, enum stage stage,
+    enum problem p);
+
+/*
+ * The corridor of an event, from its signature on; the route is known.  It is
+ * told by the envelope of a success, with visit->status, or by a problem.
+ */
+enum problem webhook_walk(struct visit *visit, struct scope *sc,
+    struct store *store, const struct request *rq) MUST_CHECK;
 
 /* Writes the envelope of a success into the reply: status, headers, body. */
 void envelope_success(const struct visit *visit, struct scope *sc,

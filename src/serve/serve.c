@@ -22,9 +22,8 @@ static const char *const stage_name[STAGE_COUNT] = {
 	[STAGE_RUN] = "run",
 };
 
-/* The stage has ended: its time is what passed since the one before. */
-static enum problem
-mark(struct visit *visit, enum stage stage, enum problem p)
+enum problem
+visit_mark(struct visit *visit, enum stage stage, enum problem p)
 {
 	uint64_t now = clock_now_ns();
 
@@ -41,22 +40,24 @@ walk(struct visit *visit, struct scope *sc, struct store *store,
 	enum problem p;
 
 	p = contract_route(o->contract, sc, rq, &visit->match);
-	if (mark(visit, STAGE_ROUTE, p) != PROBLEM_NONE)
+	if (visit_mark(visit, STAGE_ROUTE, p) != PROBLEM_NONE)
 		return p;
+	if (visit->match.operation->webhook != NULL)
+		return webhook_walk(visit, sc, store, rq);
 	p = auth_identify(o->auth, sc, rq, &visit->caller);
-	if (mark(visit, STAGE_IDENTIFY, p) != PROBLEM_NONE)
+	if (visit_mark(visit, STAGE_IDENTIFY, p) != PROBLEM_NONE)
 		return p;
 	p = limit_judge(o->limits, sc, visit->match.operation, visit->caller,
 	    rq, &visit->quota);
-	if (mark(visit, STAGE_LIMIT, p) != PROBLEM_NONE)
+	if (visit_mark(visit, STAGE_LIMIT, p) != PROBLEM_NONE)
 		return p;
 	p = contract_accept(o->contract, sc, &visit->match, rq, visit->caller,
 	    &o->accept, &visit->input);
-	if (mark(visit, STAGE_ACCEPT, p) != PROBLEM_NONE)
+	if (visit_mark(visit, STAGE_ACCEPT, p) != PROBLEM_NONE)
 		return p;
 	p = store_run(sc, store, visit->caller, visit->input,
 	    &visit->outcome);
-	return mark(visit, STAGE_RUN, p);
+	return visit_mark(visit, STAGE_RUN, p);
 }
 
 /* What is left of the quota (draft-ietf-httpapi-ratelimit-headers). */

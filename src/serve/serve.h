@@ -32,6 +32,7 @@ struct serve_options {
 	struct accept_options accept;
 	enum serve_check check;
 	unsigned check_timeout_ms;
+	const struct keyring *keyring;	/* NULL = no webhook has a secret */
 	struct limits *limits;		/* filled in, */
 	struct gate *gate;		/* likewise, to refuse */
 };
@@ -49,6 +50,20 @@ struct serve_look {
 	uint64_t took_ns;
 	char words[LOOK_WORDS_MAX];	/* a line for each unsafe finding */
 };
+
+/*
+ * Reads the secrets of the contract's webhooks from the files of a directory
+ * (NULL = there is none).  NULL when one is wrong, with a line in faults; one
+ * that is missing is no fault.
+ */
+struct keyring;
+struct keyring *keyring_open(const struct contract *contract,
+    const char *directory, struct buf *faults) MUST_CHECK;
+void keyring_free(struct keyring *keyring);
+
+/* The secrets of a webhook; NULL = there are none. */
+const struct hook_keys *keyring_find(const struct keyring *keyring,
+    const struct webhook *webhook);
 
 /*
  * Where the options come from: made when the server begins and anew at each

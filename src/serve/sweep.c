@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Housekeeping beside the corridor: replies that were kept long enough are
- * forgotten, by one thread of one worker process, with a connection that it
+ * Housekeeping beside the corridor: replies that were kept, and events of
+ * webhooks that were known, long enough are forgotten, by one thread of one worker process, with a connection that it
  * opens for that and closes again.  Several servers of a database do not get
  * into each other's way: whoever finds another sweeping has nothing to do.
  */
@@ -14,13 +14,16 @@
 
 enum { FIRST_S = 1, PAUSE_S = 60 };
 
-/* Does any operation of the contract keep replies? */
+/* Does any operation of the contract keep replies?  Are events known? */
 static bool
-keeps(const struct contract *contract)
+keeps(const struct contract *contract, enum sweep what)
 {
-	size_t n, i;
+	size_t n, i, webhooks;
 	const struct operation *op = contract_operations(contract, &n);
 
+	(void)contract_webhooks(contract, &webhooks);
+	if (what == SWEEP_EVENTS)
+		return webhooks > 0;
 	for (i = 0; i < n; i++)
 		if (op[i].idempotency != DEMAND_NONE)
 			return true;
@@ -28,18 +31,22 @@ keeps(const struct contract *contract)
 }
 
 static void
-sweep(const struct serve_options *o)
+sweep(const struct serve_options *o, enum sweep what)
 {
+	static const char *const names[SWEEP_COUNT] = {
+		[SWEEP_REPLIES] = "replies", [SWEEP_EVENTS] = "events" };
 	struct arena *arena = arena_new();
 	struct store *store = store_new(&o->store, o->contract);
 	struct scope sc;
 	uint64_t swept = 0;
 
 	scope_init(&sc, arena);
-	if (store_sweep(&sc, store, &swept) != PROBLEM_NONE)
-		log_event(LOG_WARN, "sweep", LOG_TEXT("cause", sc.cause));
+	if (store_sweep(&sc, store, what, &swept) != PROBLEM_NONE)
+		log_event(LOG_WARN, "sweep", LOG_TEXT("what", names[what]),
+		    LOG_TEXT("cause", sc.cause));
 	else if (swept > 0)
-		log_event(LOG_INFO, "sweep", LOG_INT("swept", (int64_t)swept));
+		log_event(LOG_INFO, "sweep", LOG_TEXT("what", names[what]),
+		    LOG_INT("swept", (int64_t)swept));
 	store_free(store);
 	arena_free(arena);
 }
@@ -47,11 +54,14 @@ sweep(const struct serve_options *o)
 static void *
 sweep_thread(void *arg)
 {
+	const struct serve_options *options = arg;
 	struct timespec pause = { .tv_sec = FIRST_S };
 
 	for (;; pause.tv_sec = PAUSE_S) {
 		nanosleep(&pause, NULL);
-		sweep(arg);
+		for (enum sweep what = 0; what < SWEEP_COUNT; what++)
+			if (keeps(options->contract, what))
+				sweep(options, what);
 	}
 	return NULL;
 }
@@ -61,7 +71,8 @@ sweep_start(struct serve_options *options)
 {
 	pthread_t thread;
 
-	if (keeps(options->contract) &&
+	if ((keeps(options->contract, SWEEP_REPLIES) ||
+		keeps(options->contract, SWEEP_EVENTS)) &&
 	    pthread_create(&thread, NULL, sweep_thread, options) == 0)
 		pthread_detach(thread);
 }

@@ -357,11 +357,18 @@ store_kept(struct scope *sc, struct store *st, const struct plan *plan,
 
 enum { BATCH = 1000, BATCH_MS = 5000 };
 
+static const char *const sweeps[SWEEP_COUNT] = {
+	[SWEEP_REPLIES] = "select lockstep.sweep($1, $2)",
+	[SWEEP_EVENTS] = "select lockstep.sweep_events($1, $2)",
+};
+
 /* Sweeps a batch; BATCH of it: there may be more. */
 static enum problem
-sweep_batch(struct scope *sc, struct store *st, uint64_t *ret_swept)
+sweep_batch(struct scope *sc, struct store *st, enum sweep what,
+    uint64_t *ret_swept)
 {
 	const char *const params[] = { arena_format(sc->arena, "%u",
+	    what == SWEEP_EVENTS ? st->options->event_days :
 	    st->options->keep_hours), arena_format(sc->arena, "%d", BATCH) };
 	struct exchange ex = { .count = 0 };
 	const PGresult *result;
@@ -370,8 +377,7 @@ sweep_batch(struct scope *sc, struct store *st, uint64_t *ret_swept)
 	if ((p = store_connect(sc, st)) != PROBLEM_NONE)
 		return p;
 	if (!exchange_note(&ex, STEP_RUN, PQsendQueryParams(st->connection,
-	    "select lockstep.sweep($1, $2)", 2, NULL, params, NULL, NULL,
-	    0))) {
+	    sweeps[what], 2, NULL, params, NULL, NULL, 0))) {
 		store_discard(st);
 		return store_unavailable(sc, "nothing could be sent");
 	}
@@ -388,13 +394,14 @@ sweep_batch(struct scope *sc, struct store *st, uint64_t *ret_swept)
 }
 
 enum problem
-store_sweep(struct scope *sc, struct store *st, uint64_t *ret_swept)
+store_sweep(struct scope *sc, struct store *st, enum sweep what,
+    uint64_t *ret_swept)
 {
 	uint64_t swept = BATCH, all = 0;
 	enum problem p;
 
 	while (swept == BATCH) {
-		p = sweep_batch(sc, st, &swept);
+		p = sweep_batch(sc, st, what, &swept);
 		if (p != PROBLEM_NONE)
 			return p;
 		all += swept;

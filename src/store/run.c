@@ -392,8 +392,8 @@ is_to_run_again(struct scope *sc, struct store *st, struct job *job,
     enum ending ending, const struct exchange *ex)
 {
 	if (ending == ENDING_LOST)
-		return (job->reads || job->plan->once != NULL) &&
-		    once(&job->lost);
+		return (job->reads || job->plan->once != NULL ||
+		    job->plan->again) && once(&job->lost);
 	if (ending != ENDING_SYNC)
 		return false;
 	if (is_stale(ex) && once(&job->stale)) {

@@ -67,6 +67,7 @@ struct store_options {
 	bool unprepared;		/* keeps nothing in a session: for a
 					 * pooler that changes it */
 	unsigned keep_hours;		/* of replies under a key */
+	unsigned event_days;		/* of events of webhooks */
 	size_t reply_limit_bytes;	/* of an outcome's data; 0 = 16 MiB */
 	const char *trace_file;		/* PQtrace in regress mode, or NULL */
 	_Atomic uint64_t *told_ns;	/* when workers were last told of a
@@ -131,11 +132,13 @@ enum problem store_run(struct scope *sc, struct store *store,
 enum problem store_ready(struct scope *sc, struct store *store) MUST_CHECK;
 
 /*
- * Forgets replies that were kept for options->keep_hours, in batches, as the
- * login role.  PROBLEM_UNAVAILABLE and the like; all that was swept is told.
+ * Forgets replies that were kept for options->keep_hours, or events that were
+ * known for options->event_days, in batches, as the login role.
+ * PROBLEM_UNAVAILABLE and the like; all that was swept is told.
  */
+enum sweep { SWEEP_REPLIES, SWEEP_EVENTS, SWEEP_COUNT };
 enum problem store_sweep(struct scope *sc, struct store *store,
-    uint64_t *ret_swept) MUST_CHECK;
+    enum sweep what, uint64_t *ret_swept) MUST_CHECK;
 
 /* The SQL of an operation in its plainest form, for explain and documents. */
 void store_describe(const struct operation *operation, struct buf *out);

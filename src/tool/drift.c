@@ -342,6 +342,7 @@ tool_drift(const struct contract *contract, const struct catalog *catalog,
 	check_operations(&d);
 	drift_functions(&d);
 	drift_grants(&d);
+	drift_webhooks(&d);
 }
 
 bool

@@ -142,5 +142,6 @@ void drift_indexes(struct drift *d, const struct operation *op,
     const struct catalog_table *t);
 void drift_functions(struct drift *d);
 void drift_grants(struct drift *d);
+void drift_webhooks(struct drift *d);
 
 #endif

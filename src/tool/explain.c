@@ -178,6 +178,24 @@ explain_run(const struct operation *op, FILE *out)
 	    op->resource->constraint_count, out);
 }
 
+/* What stands in the token's and the operation's place. */
+static void
+explain_webhook(const struct webhook *w, FILE *out)
+{
+	fprintf(out, "identify  signature by \"%s\"", w->scheme_name);
+	if (w->header != NULL)
+		fprintf(out, " in %s", w->header);
+	fprintf(out, "; secrets: %s\n          runs as %s\n", w->secret,
+	    w->role);
+	fprintf(out, "accept    body by %s, id %s\n", w->body_file,
+	    w->id_header != NULL ? w->id_header : w->id != NULL ?
+	    w->id->text : "as signed");
+	fprintf(out, "run       taken once, for the job %s%s%s\n", w->job,
+	    w->serial != NULL ? ", in turn by " : "",
+	    w->serial != NULL ? w->serial->text : "");
+	fputs("envelope  202; 200 for one that was taken before\n", out);
+}
+
 void
 tool_explain(const struct contract *contract, const struct match *match,
     FILE *out)
@@ -192,6 +210,11 @@ tool_explain(const struct contract *contract, const struct match *match,
 	for (size_t i = 0; i < match->count; i++)
 		fprintf(out, "          {%s} = %s\n", match->name[i],
 		    match->value[i]);
+	if (op->webhook != NULL) {
+		explain_webhook(op->webhook, out);
+		explain_limit(op, out);
+		return;
+	}
 	explain_who(contract, op, out);
 	explain_limit(op, out);
 	explain_what(op, out);

@@ -25,6 +25,9 @@ roles_text(struct arena *arena, const struct operation *op)
 {
 	const char *text = "";
 
+	/* Whoever has the secret, whatever role that is then. */
+	if (op->webhook != NULL)
+		return "(signed)";
 	for (size_t i = 0; i < op->role_count; i++)
 		text = arena_format(arena, "%s%s%s", text, i > 0 ? "," : "",
 		    op->roles[i]);
@@ -55,21 +58,24 @@ write_row(const struct row *row, const size_t *width, FILE *out)
 static void
 write_table(struct arena *arena, const struct contract *contract, FILE *out)
 {
-	size_t count, width[COLUMNS];
+	size_t count, hooks, width[COLUMNS];
 	const struct operation *op = contract_operations(contract, &count);
-	struct row *rows = arena_alloc(arena, (count + 1) * sizeof(rows[0]));
+	const struct webhook *hook = contract_webhooks(contract, &hooks);
+	struct row *rows = arena_alloc(arena,
+	    (count + hooks + 1) * sizeof(rows[0]));
 
 	for (size_t i = 0; i < COLUMNS; i++) {
 		rows[0].word[i] = heading[i];
 		width[i] = strlen(heading[i]);
 	}
-	for (size_t r = 1; r <= count; r++) {
-		rows[r] = row_of(arena, contract, &op[r - 1]);
+	for (size_t r = 1; r <= count + hooks; r++) {
+		rows[r] = row_of(arena, contract, r <= count ? &op[r - 1] :
+		    &hook[r - count - 1].operation);
 		for (size_t i = 0; i < COLUMNS; i++)
 			if (strlen(rows[r].word[i]) > width[i])
 				width[i] = strlen(rows[r].word[i]);
 	}
-	for (size_t r = 0; r <= count; r++)
+	for (size_t r = 0; r <= count + hooks; r++)
 		write_row(&rows[r], width, out);
 }
 

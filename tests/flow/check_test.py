@@ -276,6 +276,8 @@ DRIFTS = [
          "nextval('app.numbers')"), ["column-extra"]),
     ("idempotency-grant-missing", "lockstep.claim (authenticated)",
      "revoke execute on function lockstep.claim from authenticated", []),
+    ("webhook-grant-missing", "lockstep.receive (service_role)",
+     "revoke execute on function lockstep.receive from service_role", []),
     # Functions.
     ("function-missing", "app.recall_letter",
      "alter function app.recall_letter rename to gone", ["execute-wider"]),

@@ -54,6 +54,18 @@ class Operation:
         self.literal = pattern.count("[^/]+")
 
 
+class Webhook:
+    """What takes the events of a source: none of the operations, and in no
+    document."""
+    verb, method, returns, status, cache = "event", "POST", None, 202, None
+    roles, related, idempotency, match, errors = ["anon"], set(), None, None, {}
+
+    def __init__(self, row):
+        self.name = f"webhooks.{row['webhook']}"
+        self.path = f"/webhooks/{row['webhook']}"
+        self.matches = re.compile(f"/api{self.path}$").match
+
+
 class Contract:
     def __init__(self, directory=None):
         self.directory = directory or sut.TOP / "contract"
@@ -64,6 +76,8 @@ class Contract:
         self.operations = [Operation(r, name, row) for r in self.resources
                            for name, row in r["operations"].items()]
         self.operations.sort(key=lambda o: o.literal)
+        self.webhooks = [Webhook(json.loads(p.read_text())) for p in
+                         sorted(self.directory.glob("webhooks/*.json"))]
         self.problems = problems()
         self.documents = {
             p.relative_to(self.directory).as_posix():
@@ -72,7 +86,7 @@ class Contract:
 
     def find(self, method, path):
         path = path.split("?")[0]
-        for o in self.operations:
+        for o in self.operations + self.webhooks:
             if o.method == method and o.matches(path):
                 return o
         return None
@@ -100,7 +114,7 @@ class Contract:
 
     def methods(self, path):
         """What Allow must say of a path; empty when there is none."""
-        found = {o.method for o in self.operations
+        found = {o.method for o in self.operations + self.webhooks
                  if o.matches(path.split("?")[0])}
         if "GET" in found:
             found.add("HEAD")
@@ -113,6 +127,8 @@ class Contract:
         once, change = o.idempotency, o.verb in ("update", "delete")
         only = {
             "method_not_allowed": False,
+            "signature_invalid": o.verb == "event",
+            "event_conflict": o.verb == "event",
             "malformed_json": body, "unsupported_media_type": body,
             "invalid_cursor": o.verb == "list",
             "token_missing": self.about.get("anonymous") not in o.roles,
@@ -155,7 +171,7 @@ class Contract:
         judged = 0
         for method, path, _, _, reply in exchanges:
             operation = self.find("GET" if method == "HEAD" else method, path)
-            if operation is None:
+            if operation is None or operation.verb == "event":
                 continue
             try:
                 judged += told.check(operation, path, reply)
@@ -218,6 +234,11 @@ class Contract:
     def _check_success(self, operation, path, reply):
         tap.same(sorted(reply.json), ["data", "meta", "ok"], "members")
         told = reply.headers
+        if operation.verb == "event":
+            state = "accepted" if reply.status == 202 else "duplicate"
+            tap.same((reply.status in (200, 202), reply.json["data"]),
+                     (True, {"state": state}), "an event")
+            return
         applied = told.get("preference-applied", "")
         tap.same(reply.status, 200 if "resolution=" in applied else
                  operation.status, "status")

@@ -1160,6 +1160,31 @@ def document_served(s):
 
 
 @case
+def an_event_of_a_webhook_is_taken_once(s):
+    """An event that its source signed is taken once, and known again; with
+    another signature it is refused, with another body a conflict."""
+    company = s.cluster.psql("select id from app.companies limit 1")
+    body = json.dumps({"type": "feedback.given",
+                       "timestamp": "2026-01-15T09:30:00Z",
+                       "data": {"company_id": company, "kind": "praise"}})
+
+    def post(body, event="msg_1", **more):
+        signed = s.run("sign", "feedback", "--id", event, "--config",
+                       s.config_path(0), stdin=body).stdout
+        headers = dict(line.split(": ", 1) for line in signed.splitlines())
+        return s.curl("POST", "/api/webhooks/feedback", None, raw=body,
+                      headers={**headers, **more})
+
+    same((post(body).status, post(body).status), (202, 200))
+    refused(post(body, **{"webhook-id": "msg_2"}), 401, "signature_invalid")
+    refused(post(body + " "), 409, "event_conflict")
+    refused(post("{}", "msg_3"), 422, "validation_failed")
+    same(s.cluster.psql("select count(*) from lockstep.jobs j join "
+                        "lockstep.inbox i on i.job_id = j.id where source = "
+                        "'feedback'"), "1")
+
+
+@case
 def every_reply_fits_the_contract(s):
     """Every reply that was seen fits the contract: status, envelope, schema,
     codes, headers, and nothing of our insides."""

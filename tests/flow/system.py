@@ -6,6 +6,7 @@ ports of its own, and is gone when the `with` block ends.
 
 As root, Postgres runs as the user postgres, since it refuses root."""
 
+import base64
 import contextlib
 import json
 import os
@@ -90,6 +91,8 @@ class Cluster:
     """A private Postgres: socket only, trusted by whoever may reach its
     directory (mode 0700)."""
 
+    fsync = "off"
+
     def __init__(self, directory):
         self.directory = pathlib.Path(directory) / "pg"
         self.directory.mkdir()
@@ -116,7 +119,7 @@ class Cluster:
         return done
 
     def start(self):
-        options = (f"-c listen_addresses='' -k {self.directory} -c fsync=off "
+        options = (f"-c listen_addresses='' -k {self.directory} -c fsync={self.fsync} "
                    "-c max_connections=200 -c shared_buffers=128MB "
                    "-c deadlock_timeout=200ms")
         # pg_ctl's own output goes to a file: a pipe would stay open in the
@@ -221,6 +224,7 @@ class System:
         self.secret = self.directory / "secret"
         self.secret.write_text("test-secret-" + os.urandom(24).hex() + "\n")
         self.secret.chmod(0o600)
+        self._hooks()
         for number in range(self.instances):
             self.configure(number)
             self.start(number)
@@ -269,6 +273,15 @@ class System:
             pg.psql(file=TOP / "examples/demo.sql")
             pg.psql("analyze")
 
+    def _hooks(self):
+        """A secret for each source of webhooks."""
+        (self.directory / "hooks").mkdir()
+        for path in pathlib.Path(self.contract).glob("webhooks/*.json"):
+            row = json.loads(path.read_text())
+            secret = base64.b64encode(os.urandom(24)).decode()
+            (self.directory / "hooks" / row.get("secret", path.stem)
+             ).write_text(f"whsec_{secret}\n")
+
     def run(self, *arguments, check=True, stdin=None):
         """Runs a command of the program in the source's directory."""
         done = subprocess.run([str(self.lockstep), *map(str, arguments)],
@@ -299,6 +312,7 @@ class System:
             "migrate_database": self.cluster.conninfo("lockstep_owner"),
             "work_database": self.cluster.conninfo("lockstep_worker"),
             "jwt_secret_file": self.secret,
+            "webhook_secrets": self.directory / "hooks",
             "metric_file": self.directory / "metrics",
             "log_file": self.log_path(number),
             "workers": 2, "threads": 4, "drain_ms": 10000, "rates": "off",

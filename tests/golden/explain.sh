@@ -42,9 +42,14 @@ judged() {
 	says "$@" --role authenticated --sub $me
 }
 
-echo 1..15
+echo 1..17
 says 0 "verdict   none: --role, --header or --body" \
     "without anything to judge by there is no verdict" GET /api/letters
+says 0 'signature by "stripe" in Stripe-Signature; secrets: bank' \
+    "a webhook tells how its events are signed" POST /api/webhooks/bank
+says 0 "verdict   none: an event is judged by its signature" \
+    "an event is not judged without one" POST /api/webhooks/feedback --role \
+    service_role
 says 1 "the paths begin with /api; see lockstep routes" \
     "a path without the base is told of it" GET /letters
 says 1 '"/path" invalid_format "must be a path without empty segments' \

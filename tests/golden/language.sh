@@ -51,6 +51,13 @@ verdicts='
 1 jobs.refused/jobs/b.json
 1 jobs.refused/jobs/c.json
 1 jobs.refused/jobs/e.json
+1 webhooks.refused/webhooks/a.json
+1 webhooks.refused/webhooks/b.json
+1 webhooks.refused/webhooks/c.json
+1 webhooks.refused/webhooks/d.json
+1 webhooks.refused/webhooks/e.json
+1 webhooks.refused/webhooks/f.json
+1 webhooks.refused/webhooks/g.json
 1 lint/faulty/resources/things.json
 '
 number=0
@@ -70,11 +77,12 @@ for directory in ../../contract */ lint/*/; do
 	contract=${directory%/}
 	[ "$contract" != lint ] || continue
 	for file in "$contract"/api.json "$contract"/resources/*.json \
-	    "$contract"/jobs/*.json; do
+	    "$contract"/jobs/*.json "$contract"/webhooks/*.json; do
 		[ -e "$file" ] || continue
 		case $file in
 		*/api.json) schema=api ;;
 		*/jobs/*) schema=job ;;
+		*/webhooks/*) schema=webhook ;;
 		*) schema=resource ;;
 		esac
 		wanted=$(echo "$verdicts" | sed -n "s,^\([12]\) $file\$,\1,p")

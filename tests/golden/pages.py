@@ -63,18 +63,22 @@ def an_object(**properties):
 def manual_contract():
     """The contract of lockstep-contract(5) loads"""
     blocks = manual("lockstep-contract.5.in")
-    api, letters, job = (b for b in blocks if b.startswith("{\n"))
+    hook, = (b for b in blocks if '"webhook":' in b)
+    api, letters, job = (b for b in blocks
+                         if b.startswith("{\n") and b != hook)
     related, = (b for b in blocks if b.startswith('"related"'))
     users = {"resource": "users", "schema": "schemas/user.json",
              "table": "app.users", "operations": {
                  "list": {"roles": ROLES} | json.loads("{" + related + "}")}}
     return served({
         "api.json": api, "resources/letters.json": letters,
-        "resources/users.json": users,
+        "resources/users.json": users, "webhooks/payments.json": hook,
+        "schemas/payment.json": an_object(id=TEXT, type=TEXT),
         "schemas/letter.json": an_object(
             id=UUID, owner_id=UUID, status=TEXT, title=TEXT,
             created_at={"type": "string", "format": "date-time"}),
-        "jobs/letter.json": job,
+        "jobs/letter.json": job, "jobs/payment.json": json.dumps({
+            "job": "payment.settle", "kind": "sql", "call": "app.settle"}),
         "schemas/letter_job.json": an_object(letter_id=UUID),
         "schemas/user.json": an_object(id=UUID, author_id=UUID),
         "schemas/send_letter.json": an_object(channel=TEXT)})

@@ -6,17 +6,18 @@
 knows='
 http:     base
 auth:     base http
-contract: base http auth
+hook:     base auth
+contract: base http auth hook
 store:    base auth contract
-serve:    base http auth contract store
-work:     base auth contract store
+serve:    base http auth hook contract store
+work:     base auth hook contract store
 tool:     base contract store
 '
 foreign='
 fcgi:     http
 jwt.h:    auth
 jansson:  auth
-openssl/: auth
+openssl/: auth hook
 libpq:    store
 json-c/:  base auth contract tool
 pcre2:    contract

@@ -460,6 +460,47 @@ START_TEST(fields_outlive_the_parameters)
 }
 END_TEST
 
+/* What a contract names: the signature of a webhook, wherever it stands. */
+static const struct {
+	const char *a, *b, *name, *value;	/* value NULL = absent */
+	bool refused;
+} named[] = {
+	{ "HTTP_STRIPE_SIGNATURE=t=1,v1=ab", NULL, "Stripe-Signature",
+	    "t=1,v1=ab", false },
+	{ "HTTP_X_1A=v", NULL, "x-1a", "v", false },
+	{ "HTTP_X=", NULL, "X", NULL, false },
+	{ "HTTP_X=", "HTTP_X=v", "X", "v", false },
+	{ "HTTP_X_Y=v", NULL, "X", NULL, false },
+	{ "HTTP_X=v", NULL, "X-Y", NULL, false },
+	{ "X=v", "HTTPX=v", "X", NULL, false },
+	{ "REMOTE_USER=root", NULL, "Remote-User", NULL, false },
+	{ "HTTP_X", NULL, "X", NULL, false },
+	{ "HTTP_X=a", "HTTP_X=a", "X", NULL, true },
+	{ "HTTP_X=a\tb", NULL, "X", NULL, true },
+	{ "HTTP_X=a\xff", NULL, "X", NULL, true },
+};
+
+START_TEST(a_header_that_is_named_is_found_once_and_clean_or_refused)
+{
+	for (size_t i = 0; i < countof(named); i++) {
+		char *params[] = { arena_string(memory, named[i].a),
+			named[i].b == NULL ? NULL :
+			arena_string(memory, named[i].b), NULL };
+		const char *value = "untouched";
+		struct request with = { .params = params };
+		bool taken = http_header(&scope, &with, named[i].name, &value);
+
+		ck_assert_msg(taken == !named[i].refused, "%zu", i);
+		if (!taken)
+			ck_assert_str_eq(value, "untouched");
+		else if (named[i].value == NULL)
+			ck_assert_ptr_null(value);
+		else
+			ck_assert_str_eq(value, named[i].value);
+	}
+}
+END_TEST
+
 START_TEST(methods_are_exact_words)
 {
 	static const struct {
@@ -861,6 +902,8 @@ add_parsing(Suite *suite)
 	tcase_add_test(t, each_field_has_its_place);
 	tcase_add_test(t, an_empty_field_is_an_absent_one);
 	tcase_add_test(t, fields_outlive_the_parameters);
+	tcase_add_test(t,
+	    a_header_that_is_named_is_found_once_and_clean_or_refused);
 	tcase_add_test(t, methods_are_exact_words);
 	tcase_add_test(t, a_well_formed_request_id_is_kept);
 	tcase_add_test(t, any_other_request_id_is_replaced_by_a_fresh_one);

@@ -158,7 +158,8 @@ static void
 sweep(struct wire *w, struct scope *sc)
 {
 	uint64_t swept = 0;
-	enum problem p = store_sweep(sc, w->store, &swept);
+	enum problem p = store_sweep(sc, w->store, SWEEP_REPLIES,
+	    &swept);
 
 	tell(sc, p, &(struct outcome){ .data = "null", .data_length = 4,
 	    .rows = swept });
