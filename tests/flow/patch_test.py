@@ -98,6 +98,11 @@ def copy(s, name, of="bare"):
     s.cluster.psql(file=sut.TOP / "migrations/roles.sql", database=name)
     return Project(s.run, s.cluster, name)
 
+# The numbers that the reference application leaves free.
+NEXT = 1 + len(list((sut.TOP / "migrations").glob("[0-9]*.sql")))
+PATCHES = [f"{NEXT + n:04}_{name}.sql" for n, name in enumerate(
+    ("agree", "agree_rows", "agree_indexes"))]
+
 
 # ---- The stripped database.
 
@@ -116,8 +121,7 @@ def patch_mends_all(s):
     """After the patch and `migrate up` the check has nothing to say."""
     same(told(s.project.findings()), [])
     assert "mended" in s.patch.stdout, s.patch.stdout
-    for name in ("0009_agree.sql", "0010_agree_rows.sql",
-                 "0011_agree_indexes.sql"):
+    for name in PATCHES:
         assert name in s.patch.stdout and name in s.migrate.stdout, name
     for table in OWNED:
         assert f"policies/{table}.sql" in s.migrate.stdout, table
@@ -131,8 +135,7 @@ def patch_changes_no_file(s):
         if (sut.TOP / name).exists():
             same(text, (sut.TOP / name).read_text(), name)
         else:
-            assert re.fullmatch(r"migrations/00(09|10|11)_agree\w*\.sql",
-                                name), name
+            assert name.removeprefix("migrations/") in PATCHES, name
 
 
 @case
@@ -184,15 +187,14 @@ def out_is_a_directory_of_its_own(s):
         files, out = p.files(), p.directory / "new"
         p.run("check", "--patch", "--out", out)
         same(sorted(str(f.relative_to(out)) for f in out.rglob("*.sql")),
-             ["migrations/0009_agree.sql", "migrations/0010_agree_rows.sql",
-              "migrations/0011_agree_indexes.sql"])
+             [f"migrations/{name}" for name in PATCHES])
         same({n: t for n, t in p.files().items()
               if not n.startswith("new/")}, files, "files")
-        (out / "migrations/0010_agree_rows.sql").write_text("mine")
+        (out / "migrations" / PATCHES[1]).write_text("mine")
         done = p.run("check", "--patch", "--out", out, check=False)
         same(done.returncode, 2)
-        assert "0009_agree.sql is there already" in done.stderr, done.stderr
-        same((out / "migrations/0010_agree_rows.sql").read_text(), "mine")
+        assert f"{PATCHES[0]} is there already" in done.stderr, done.stderr
+        same((out / "migrations" / PATCHES[1]).read_text(), "mine")
 
 
 @case
@@ -245,7 +247,7 @@ def pending_migrations_go_first(s):
     """With a migration that was not applied nothing is made: it may be the
     mend."""
     with copy(s, "pending") as p:
-        (p.directory / "migrations/0009_mine.sql").write_text("select 1;\n")
+        (p.directory / f"migrations/{NEXT:04}_mine.sql").write_text("select 1;\n")
         done = p.run("check", "--patch", check=False)
         same((done.returncode, done.stdout), (2, ""))
         assert "migrate up first" in done.stderr, done.stderr
