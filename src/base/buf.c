@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/text.h"
 
@@ -33,6 +34,22 @@ buf_release(struct buf *b)
 	if (b->capacity > 0)
 		free(b->at);
 	buf_init(b, b->limit);
+}
+
+static void
+drop(void *buf)
+{
+	buf_release(buf);
+}
+
+struct buf *
+buf_growing(struct arena *arena)
+{
+	struct buf *b = arena_alloc(arena, sizeof(*b));
+
+	buf_init(b, SIZE_MAX / 8);
+	arena_defer(arena, drop, b);
+	return b;
 }
 
 void

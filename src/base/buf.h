@@ -26,6 +26,13 @@ struct buf {
 /* An empty buffer that holds `limit` bytes at most.  No allocation yet. */
 void buf_init(struct buf *b, size_t limit);
 
+/*
+ * A buffer without a limit, whose memory goes with the arena: for what people
+ * ask for, never for what comes from outside.
+ */
+struct arena;
+struct buf *buf_growing(struct arena *arena);
+
 /* Gives the memory back; the buffer may be initialised again. */
 void buf_release(struct buf *b);
 

@@ -25,12 +25,6 @@ exchange_note(struct exchange *ex, enum step step, int sent)
 	return sent;
 }
 
-static void
-drop_result(void *result)
-{
-	PQclear(result);
-}
-
 enum wait { WAIT_READY, WAIT_LATE, WAIT_LOST, WAIT_GONE };
 
 /*
@@ -133,7 +127,7 @@ collect(struct scope *sc, PGconn *connection, uint64_t deadline_ns,
 				return ENDING_LOST;
 			continue;
 		}
-		arena_defer(sc->arena, drop_result, result);
+		store_keep(sc->arena, result);
 		if (PQresultStatus(result) == PGRES_PIPELINE_SYNC)
 			return ENDING_SYNC;
 		take_result(ex, *at < ex->count ? ex->step[*at] : STEP_SYNC,

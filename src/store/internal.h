@@ -260,6 +260,14 @@ void store_total(const struct plan *plan, const PGresult *result,
 /* The elements as the text of a Postgres array: {"a","b"}.  In the arena. */
 char *store_array(struct arena *arena, const char *const *values, size_t n);
 
+/*
+ * A connection of a command's: ten seconds to be made, notices are not printed.
+ * It goes with the arena, as what is kept of it does.
+ */
+PGconn *store_dial(struct arena *arena, const char *database,
+    const char *application);
+PGresult *store_keep(struct arena *arena, PGresult *result);
+
 /* Does the operation write nothing, so that it may be run again? */
 bool store_reads(const struct operation *operation);
 

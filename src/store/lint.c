@@ -64,23 +64,6 @@ struct lint_place {
 	PGconn *connection;
 };
 
-static void
-drop_buf(void *buf)
-{
-	buf_release(buf);
-}
-
-/* A text that grows, and goes with the arena. */
-static struct buf *
-growing(struct arena *arena)
-{
-	struct buf *b = arena_alloc(arena, sizeof(*b));
-
-	buf_init(b, SIZE_MAX / 8);
-	arena_defer(arena, drop_buf, b);
-	return b;
-}
-
 static const PGresult *
 ask(struct lint *l, const char *sql, int params)
 {
@@ -115,7 +98,7 @@ facts_of(struct lint *l)
 	const PGresult *equals = ask(l, equals_sql, 0);
 	const PGresult *trees = equals == NULL ? NULL :
 	    ask(l, expressions_sql, 0);
-	struct buf *facts = growing(l->arena);
+	struct buf *facts = buf_growing(l->arena);
 
 	if (trees == NULL)
 		return NULL;
@@ -134,7 +117,7 @@ facts_of(struct lint *l)
 static const char *
 statement(struct arena *arena)
 {
-	struct buf *b = growing(arena);
+	struct buf *b = buf_growing(arena);
 
 	buf_string(b, facts_sql);
 	for (size_t i = 0; i < countof(rules_sql); i++)

@@ -18,33 +18,14 @@
 
 /* ---- The connection. ---- */
 
-static void
-drop_connection(void *connection)
-{
-	PQfinish(connection);
-}
-
-static void
-ignore(void *context, const char *message)
-{
-	(void)context;
-	(void)message;
-}
-
 static bool
 begin(struct proof *p, const char *database)
 {
-	const char *const keywords[] = { "connect_timeout", "dbname",
-		"fallback_application_name", "client_encoding", NULL };
-	const char *const values[] = { "10", database, "lockstep prove",
-		"UTF8", NULL };
 	PGresult *me;
 
-	p->connection = PQconnectdbParams(keywords, values, 1);
-	arena_defer(p->arena, drop_connection, p->connection);
+	p->connection = store_dial(p->arena, database, "lockstep prove");
 	if (PQstatus(p->connection) != CONNECTION_OK)
 		return proof_trouble(p, "migrate_database cannot be reached");
-	PQsetNoticeProcessor(p->connection, ignore, NULL);
 	if (!proof_do(p, "begin; set local lock_timeout = '3s'; "
 	    "set local statement_timeout = '30s'; set local jit = off; "
 	    "set local standard_conforming_strings = on; "

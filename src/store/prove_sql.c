@@ -152,19 +152,10 @@ proof_where(struct proof *p, const struct plot *plot,
 
 /* ---- Asking. ---- */
 
-static void
-drop_result(void *result)
-{
-	PQclear(result);
-}
-
 PGresult *
 proof_ask(struct proof *p, const char *sql)
 {
-	PGresult *result = PQexec(p->connection, sql);
-
-	arena_defer(p->arena, drop_result, result);
-	return result;
+	return store_keep(p->arena, PQexec(p->connection, sql));
 }
 
 bool

@@ -57,21 +57,13 @@ weight_of(const struct proof *p, const struct catalog_table *t,
 	return 1;
 }
 
-static void
-drop_result(void *result)
-{
-	PQclear(result);
-}
-
 static PGresult *
 ask_columns(struct proof *p, const char *facts)
 {
 	const char *const params[] = { facts };
-	PGresult *rows = PQexecParams(p->connection, columns_sql, 1, NULL,
-	    params, NULL, NULL, 0);
 
-	arena_defer(p->arena, drop_result, rows);
-	return rows;
+	return store_keep(p->arena, PQexecParams(p->connection, columns_sql, 1,
+	    NULL, params, NULL, NULL, 0));
 }
 
 static bool

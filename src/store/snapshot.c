@@ -10,25 +10,6 @@
 #define SETTINGS "set local search_path = ''; set local jit = off; "           \
 	"set local statement_timeout = '30s'"
 
-static void
-drop_result(void *result)
-{
-	PQclear(result);
-}
-
-static void
-drop_connection(void *connection)
-{
-	PQfinish(connection);
-}
-
-static void
-ignore(void *context, const char *message)
-{
-	(void)context;
-	(void)message;
-}
-
 /* The server's words on one line, of the first that went wrong. */
 static bool
 complain(struct snapshot *s, const char *what)
@@ -63,17 +44,11 @@ bool
 snapshot_open(struct snapshot *s, const char *database,
     const char *application)
 {
-	const char *const keywords[] = { "connect_timeout", "dbname",
-		"fallback_application_name", "client_encoding", NULL };
-	const char *const values[] = { "10", database, application, "UTF8",
-		NULL };
 	const PGresult *identity;
 
-	s->connection = PQconnectdbParams(keywords, values, 1);
-	arena_defer(s->arena, drop_connection, s->connection);
+	s->connection = store_dial(s->arena, database, application);
 	if (PQstatus(s->connection) != CONNECTION_OK)
 		return complain(s, "the database cannot be reached");
-	PQsetNoticeProcessor(s->connection, ignore, NULL);
 	if (!settle(s, "begin transaction isolation level repeatable read, "
 	    "read only; set local lock_timeout = '500ms'; " SETTINGS))
 		return false;
@@ -104,7 +79,7 @@ snapshot_ask(struct snapshot *s, const char *sql, const char *const *params,
 	PGresult *result = PQexecParams(s->connection, sql, count, NULL,
 	    params, NULL, NULL, 0);
 
-	arena_defer(s->arena, drop_result, result);
+	store_keep(s->arena, result);
 	if (PQresultStatus(result) == PGRES_TUPLES_OK)
 		return result;
 	complain(s, "the catalog cannot be read");

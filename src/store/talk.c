@@ -125,12 +125,6 @@ talk_flush(struct talk *t)
 }
 
 static void
-drop_result(void *result)
-{
-	PQclear(result);
-}
-
-static void
 take(struct talk *t, const PGresult *result)
 {
 	switch (PQresultStatus(result)) {
@@ -171,7 +165,7 @@ hear(struct talk *t, bool to_sync, uint64_t deadline_ns)
 				return ENDING_LOST;
 			continue;
 		}
-		arena_defer(t->sc->arena, drop_result, result);
+		store_keep(t->sc->arena, result);
 		if (PQresultStatus(result) == PGRES_PIPELINE_SYNC)
 			return ENDING_SYNC;
 		take(t, result);

@@ -15,19 +15,6 @@ struct trial {
 	bool waited;			/* a lock was not to be had in time */
 };
 
-static void
-drop_trial(void *connection)
-{
-	PQfinish(connection);
-}
-
-static void
-ignore(void *context, const char *message)
-{
-	(void)context;
-	(void)message;
-}
-
 /* The server's words on one line. */
 static bool
 complain(const struct trial *t, struct buf *fault)
@@ -74,17 +61,12 @@ struct trial *
 trial_open(const char *database, unsigned lock_timeout_ms,
     struct arena *arena, struct buf *fault)
 {
-	const char *const keywords[] = { "connect_timeout", "dbname",
-		"fallback_application_name", "client_encoding", NULL };
-	const char *const values[] = { "10", database, "lockstep check --patch",
-		"UTF8", NULL };
 	struct trial *t = arena_alloc(arena, sizeof(*t));
 
-	t->connection = PQconnectdbParams(keywords, values, 1);
+	t->connection = store_dial(arena, database,
+	    "lockstep check --patch");
 	t->begin = arena_format(arena, "reset role; reset all; "
 	    "set local lock_timeout = %u", lock_timeout_ms);
-	arena_defer(arena, drop_trial, t->connection);
-	PQsetNoticeProcessor(t->connection, ignore, NULL);
 	if (PQstatus(t->connection) == CONNECTION_OK)
 		return t;
 	complain(t, fault);

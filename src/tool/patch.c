@@ -81,22 +81,6 @@ take(struct patching *p, const struct findings *found)
 
 /* ---- Trying. ---- */
 
-static void
-drop_buf(void *buf)
-{
-	buf_release(buf);
-}
-
-static struct buf *
-growing(struct arena *arena)
-{
-	struct buf *b = arena_alloc(arena, sizeof(*b));
-
-	buf_init(b, SIZE_MAX / 8);
-	arena_defer(arena, drop_buf, b);
-	return b;
-}
-
 /*
  * What did not work takes along what it was for.  But first it is tried as the
  * owner of what it is about, whom migrations may become.
@@ -124,7 +108,7 @@ fail(struct patching *p, struct piece *piece, const char *reason)
 static void
 run_piece(struct patching *p, struct piece *piece, size_t *failed)
 {
-	struct buf *why = growing(p->arena);
+	struct buf *why = buf_growing(p->arena);
 
 	piece->ran = trial_run(p->trial, patch_statement(p, piece), why);
 	if (piece->ran)
@@ -136,7 +120,7 @@ run_piece(struct patching *p, struct piece *piece, size_t *failed)
 static void
 run_file(struct patching *p, struct policy_file *file, size_t *failed)
 {
-	struct buf *why = growing(p->arena);
+	struct buf *why = buf_growing(p->arena);
 
 	if (trial_run(p->trial, file->text, why))
 		return;
