@@ -64,7 +64,7 @@ unready(struct scope *sc, struct exchange *ex, enum wait wait)
 	if (wait == WAIT_LOST)
 		return ENDING_LOST;
 	ex->unattended |= wait == WAIT_GONE;
-	if (ex->unattended)
+	if (wait == WAIT_GONE)
 		(void)scope_fail(sc, PROBLEM_TIMEOUT, "the client went away");
 	return ENDING_LATE;
 }

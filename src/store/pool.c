@@ -519,7 +519,8 @@ check_fitness(struct scope *sc, struct store *st, uint64_t deadline_ns)
 {
 	const char *const params[] = { st->schemas, st->tables, st->keys,
 		takes_keys(st->contract) ? "true" : "false" };
-	struct exchange ex = { .count = 0 };
+	/* The connection is the thread's, whoever else may have gone away. */
+	struct exchange ex = { .unattended = true };
 	const char *sql = arena_format(sc->arena, "select one.identity, "
 	    "unfit.* from (values (%s)) one (identity)%s", gate_identity_sql,
 	    fitness_sql);

@@ -143,6 +143,30 @@ def starts_without_database(s):
 
 
 @case
+def client_leaves_while_connecting(s):
+    """A client that goes away while its thread connects costs nobody else a
+    request."""
+    for number in (0, 1):
+        s.configure(number, workers=1, threads=1)
+    s.rolling_restart()
+    same(s.get(LIST, s.alice).status, 200)
+    backends = s.cluster.psql("select pid from pg_stat_activity "
+                              "where usename = 'lockstep'").split()
+    with s.cluster.held("pg_catalog.pg_namespace"):
+        for pid in backends:
+            os.kill(int(pid), signal.SIGTERM)
+        for _ in (0, 1):
+            same(s.curl("GET", LIST, s.alice, record=False,
+                        arguments=("--max-time", "0.5")).status, 0)
+    for _ in range(4):
+        reply = s.get(LIST, s.alice)
+        same(reply.status, 200, reply.body)
+    for number in (0, 1):
+        s.configure(number)
+    s.rolling_restart()
+
+
+@case
 def slow_statement(s):
     """A statement that takes too long is ended: 504, and the next request is
     served."""
