@@ -13,7 +13,7 @@
 
 struct language {
 	struct schema_set *set;
-	const struct schema *parts[3];
+	const struct schema *parts[LANGUAGE_COUNT];
 };
 
 static const struct {

@@ -162,9 +162,13 @@ tell_replica(struct look *l)
 {
 	const struct serve_look *page = &l->page[REPLICA];
 
-	if (!page->done || strcmp(l->said, page->words) == 0)
+	if (strcmp(l->said, page->words) == 0)
 		return;
 	strcpy(l->said, page->words);
+	if (!page->done && page->words[0] != '\0')
+		log_event(LOG_WARN, "check_failed",
+		    LOG_TEXT("database", "replica"),
+		    LOG_TEXT("cause", page->words));
 	if (page->unsafe > 0)
 		log_event(LOG_ERROR, "check_unsafe",
 		    LOG_TEXT("database", "replica"),

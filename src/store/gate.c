@@ -140,6 +140,13 @@ await(struct gate *g, const struct scope *sc, const struct store *st)
 	return verdict;
 }
 
+bool
+gate_is_clear(const struct store *st)
+{
+	return st->options->gate == NULL ||
+	    verdict_of(st->options->gate, st->identity) == GATE_CLEAR;
+}
+
 enum problem
 gate_admit(struct scope *sc, struct store *st)
 {

@@ -155,6 +155,7 @@ enum problem store_connect(struct scope *sc, struct store *st) MUST_CHECK;
 extern const char gate_identity_sql[];
 extern const char gate_other[];		/* no role: it is another database */
 uint64_t gate_identity(const char *text);
+bool gate_is_clear(const struct store *st);
 enum problem gate_admit(struct scope *sc, struct store *st) MUST_CHECK;
 
 /* Closes the connection: its state is not known, or it is lost. */

@@ -670,6 +670,18 @@ refuse_early(struct scope *sc, const struct store *st)
 	    "waiting before the next attempt to reach the database");
 }
 
+/*
+ * Has the server gone?  Of a database that nobody will look at any more, as it
+ * was started anew since, no statement would ever notice.
+ */
+static bool
+is_gone(const struct store *st)
+{
+	/* What it said at last is read first, then the end. */
+	return st->connection != NULL && !(PQconsumeInput(st->connection) &&
+	    PQconsumeInput(st->connection));
+}
+
 enum problem
 store_connect(struct scope *sc, struct store *st)
 {
@@ -681,6 +693,8 @@ store_connect(struct scope *sc, struct store *st)
 	if (verdict == VERDICT_REFUSE)
 		return refuse_open(sc, wait_ms);
 	if (verdict == VERDICT_PASS && st->turn == breaker_turn(st->breaker)) {
+		if (!gate_is_clear(st) && is_gone(st))
+			store_discard(st);
 		if (st->connection != NULL)
 			return gate_admit(sc, st);
 		if (now_ns < st->attempt_ns)

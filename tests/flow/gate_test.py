@@ -509,6 +509,24 @@ class Locked:
 
 
 @case
+def restarted_unseen(s):
+    """Postgres that is started anew once more before anybody has looked at it:
+    who was connected in between notices, too."""
+    begin(s, workers=1, threads=1)
+    s.ready()
+    assert served(s)
+    s.cluster.stop("immediate")
+    s.cluster.start()
+    with Locked(s):
+        same(s.get(LIST, s.alice).status, 503, "before the look")
+        s.cluster.stop("immediate")
+    s.cluster.start()
+    answers_until(s, lambda status: status == 200)
+    begin(s)
+    s.ready()
+
+
+@case
 def hangs(s):
     """A check that cannot go on keeps nobody waiting: the server begins
     without it and answers 503 at once, a reload is refused, a stop is a stop;

@@ -121,6 +121,8 @@ def canceled_for_the_primary(s):
     before = misses(s)
     s.replica.psql("alter system set max_standby_streaming_delay = '100ms'")
     s.replica.psql("select pg_reload_conf()")
+    wait_for(lambda: s.replica.psql("show max_standby_streaming_delay") ==
+             "100ms", "the delay")
     s.replica.has_all(s.cluster)
     # The read sleeps in a policy, on the replica alone.
     s.cluster.psql(
