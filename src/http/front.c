@@ -29,6 +29,7 @@
 
 #include "base/clock.h"
 #include "base/metric.h"
+#include "base/room.h"
 #include "http/http.h"
 #include "http/internal.h"
 
@@ -699,29 +700,19 @@ open_set(struct front *front)
 	return add(front, front->listener, EPOLLIN | EPOLLEXCLUSIVE, front);
 }
 
-static void *
-allocate(size_t n, size_t size)
-{
-	void *ret = calloc(n > 0 ? n : 1, size);
-
-	if (ret == NULL)
-		abort();
-	return ret;
-}
-
 /* Slots, queue and hands. */
 static void
 make_room(struct front *front)
 {
 	const struct front_options *o = &front->options;
 
-	front->slots = allocate(o->connections_max, sizeof(*front->slots));
+	front->slots = room(o->connections_max, sizeof(*front->slots));
 	for (unsigned i = o->connections_max; i-- > 0;) {
 		front->slots[i].next = front->unused;
 		front->unused = &front->slots[i];
 	}
-	front->queue = allocate(o->queue, sizeof(*front->queue));
-	front->hands = allocate(o->threads + 1, sizeof(*front->hands));
+	front->queue = room(o->queue, sizeof(*front->queue));
+	front->hands = room(o->threads + 1, sizeof(*front->hands));
 	for (unsigned i = 0; i <= o->threads; i++) {
 		front->hands[i].front = front;
 		front->hands[i].number = i;
@@ -733,7 +724,7 @@ make_room(struct front *front)
 struct front *
 front_new(const struct front_options *options)
 {
-	struct front *front = allocate(1, sizeof(*front));
+	struct front *front = room(1, sizeof(*front));
 	struct stat st;
 	int e;
 

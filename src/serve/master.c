@@ -40,6 +40,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metric.h"
+#include "base/room.h"
 
 enum {
 	SHORT_LIFE_MS = 1000,	/* a worker that dies younger is held back */
@@ -85,16 +86,6 @@ struct master {
 	unsigned rest_ms;	/* longer each time that one changes nothing */
 	char said[LOOK_WORDS_MAX];	/* by the last look */
 };
-
-static void *
-room(size_t count, size_t size)
-{
-	void *ret = calloc(count > 0 ? count : 1, size);
-
-	if (ret == NULL)
-		abort();
-	return ret;
-}
 
 static void *
 worker_enter(void *context, unsigned thread)

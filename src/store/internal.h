@@ -149,8 +149,9 @@ void cancel_forget(struct store *st);
 enum problem store_connect(struct scope *sc, struct store *st) MUST_CHECK;
 
 /*
- * See gate.c.  What names a database, as a subquery; a hash of it.  May the
- * store's be asked?  PROBLEM_UNAVAILABLE until it is known to be clear.
+ * See gate.c.  What names a database, as a subquery; a hash of it.  Is the
+ * store's known to be clear?  May it be asked: the same, and a look at one that
+ * is unknown is asked for, and waited for; PROBLEM_UNAVAILABLE without.
  */
 extern const char gate_identity_sql[];
 extern const char gate_other[];		/* no role: it is another database */

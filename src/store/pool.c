@@ -693,7 +693,9 @@ store_connect(struct scope *sc, struct store *st)
 	if (verdict == VERDICT_REFUSE)
 		return refuse_open(sc, wait_ms);
 	if (verdict == VERDICT_PASS && st->turn == breaker_turn(st->breaker)) {
-		if (!gate_is_clear(st) && is_gone(st))
+		if (st->connection != NULL && gate_is_clear(st))
+			return PROBLEM_NONE;
+		if (is_gone(st))
 			store_discard(st);
 		if (st->connection != NULL)
 			return gate_admit(sc, st);

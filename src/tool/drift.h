@@ -42,6 +42,20 @@ void drift_tell(struct drift *d, enum drift_rule rule, struct drift_place at,
     const char *object, const char *mend, const char *format, ...)
     PRINTF_LIKE(6, 7);
 
+/*
+ * Functions of the schema lockstep that something of the contract calls as a
+ * role: tells those that are not there, or that the role may not execute.
+ * `what` is the finding's sentence up to "finds no such function".
+ */
+struct drift_use {
+	const char *const *names;
+	size_t count;
+	enum drift_rule rule;
+	struct drift_place at;
+	const char *what;
+};
+void drift_ours(struct drift *d, size_t role, const struct drift_use *use);
+
 /* A member of a resource's file; of an operation; an item of that. */
 struct drift_place drift_at(struct drift *d, const struct resource *resource,
     const char *member);

@@ -390,31 +390,41 @@ check_execute(struct drift *d, const struct catalog_function *f)
 	}
 }
 
-/* The functions of migration 0006 are called as the caller. */
-static void
-check_keys(struct drift *d, size_t role, const struct operation *op)
+void
+drift_ours(struct drift *d, size_t role, const struct drift_use *use)
 {
-	static const char *const names[] = { "claim", "keep", "replay" };
 	const char *name = d->catalog->roles[role].name;
 
-	for (size_t i = 0; i < countof(names); i++) {
+	for (size_t i = 0; i < use->count; i++) {
 		const struct relation wanted = { .schema_name = "lockstep",
-			.name = names[i] };
+			.name = use->names[i] };
 		const struct catalog_function *f = catalog_function(
 		    d->catalog, &wanted);
 
 		if (f != NULL && f->execute[role])
 			continue;
-		drift_tell(d, DRIFT_KEYS_MISSING,
-		    drift_in(d, op, "idempotency"), drift_text(d,
-			"lockstep.%s (%s)", names[i], name),
+		drift_tell(d, use->rule, use->at, drift_text(d,
+			"lockstep.%s (%s)", use->names[i], name),
 		    f == NULL ? NULL : drift_text(d, "grant usage on schema "
 			"lockstep to \"%s\"; grant execute on function "
 			"lockstep.%s(%s) to \"%s\";", name, f->name,
 			f->arguments, name),
-		    "%s takes keys, and %s %s", op->name, name, f == NULL ?
-		    "finds no such function" : "may not execute it");
+		    "%s %s", use->what, f == NULL ? "finds no such function" :
+		    "may not execute it");
 	}
+}
+
+/* The functions of migration 0006 are called as the caller. */
+static void
+check_keys(struct drift *d, size_t role, const struct operation *op)
+{
+	static const char *const names[] = { "claim", "keep", "replay" };
+
+	drift_ours(d, role, &(struct drift_use){ .names = names,
+	    .count = countof(names), .rule = DRIFT_KEYS_MISSING,
+	    .at = drift_in(d, op, "idempotency"),
+	    .what = drift_text(d, "%s takes keys, and %s", op->name,
+		d->catalog->roles[role].name) });
 }
 
 /* Each role once, by the first operation that takes a key of it. */

@@ -11,27 +11,12 @@ static void
 check_role(struct drift *d, size_t role, const struct webhook *w)
 {
 	static const char *const names[] = { "receive", "refuse", "event" };
-	const char *name = d->catalog->roles[role].name;
 
-	for (size_t i = 0; i < countof(names); i++) {
-		const struct relation wanted = { .schema_name = "lockstep",
-			.name = names[i] };
-		const struct catalog_function *f = catalog_function(
-		    d->catalog, &wanted);
-
-		if (f != NULL && f->execute[role])
-			continue;
-		drift_tell(d, DRIFT_WEBHOOK_MISSING, (struct drift_place){
-		    .file = w->file, .path = "[\"role\"]" }, drift_text(d,
-			"lockstep.%s (%s)", names[i], name),
-		    f == NULL ? NULL : drift_text(d, "grant usage on schema "
-			"lockstep to \"%s\"; grant execute on function "
-			"lockstep.%s(%s) to \"%s\";", name, f->name,
-			f->arguments, name),
-		    "the webhook %s takes events as %s, which %s", w->name,
-		    name, f == NULL ? "finds no such function" :
-		    "may not execute it");
-	}
+	drift_ours(d, role, &(struct drift_use){ .names = names,
+	    .count = countof(names), .rule = DRIFT_WEBHOOK_MISSING,
+	    .at = { .file = w->file, .path = "[\"role\"]" },
+	    .what = drift_text(d, "the webhook %s takes events as %s, which",
+		w->name, d->catalog->roles[role].name) });
 }
 
 /* Each role once, by the first webhook that has it. */

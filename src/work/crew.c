@@ -18,18 +18,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/room.h"
 
 static const uint64_t ns_per_ms = 1000000;
-
-static void *
-room(size_t count, size_t size)
-{
-	void *ret = calloc(count > 0 ? count : 1, size);
-
-	if (ret == NULL)
-		abort();
-	return ret;
-}
 
 /* Is the kind of one of the queues that were chosen?  Services are not yet. */
 static bool

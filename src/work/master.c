@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metric.h"
+#include "base/room.h"
 
 enum {
 	SHORT_LIFE_MS = 1000,	/* a process that dies younger is held back */
@@ -49,16 +50,6 @@ struct master {
 	sigset_t signals;
 	bool stopping;
 };
-
-static void *
-room(size_t count, size_t size)
-{
-	void *ret = calloc(count > 0 ? count : 1, size);
-
-	if (ret == NULL)
-		abort();
-	return ret;
-}
 
 /* ---- A process. ---- */
 
