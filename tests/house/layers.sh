@@ -7,10 +7,11 @@ knows='
 http:     base
 auth:     base http
 hook:     base auth
+peer:     base
 contract: base http auth hook
 store:    base auth contract
 serve:    base http auth hook contract store
-work:     base auth hook contract store
+work:     base auth hook peer contract store
 tool:     base contract store
 '
 foreign='
@@ -21,7 +22,7 @@ openssl/: auth hook
 libpq:    store
 json-c/:  base auth contract tool
 pcre2:    contract
-curl/:    base
+curl/:    base peer
 '
 cd "${SRCDIR:-.}/src" || exit 99
 faults=$(grep -Hn '^#include ["<]' ./*/*.[ch] | sed 's,^\./,,' |
