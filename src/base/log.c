@@ -419,6 +419,20 @@ log_reopen(void)
 	return done;
 }
 
+void
+log_lines(enum log_level level, const char *event, const char *lines)
+{
+	char line[LINE_BYTES];
+	size_t length;
+
+	for (; *lines != '\0'; lines += length + (lines[length] != '\0')) {
+		length = strcspn(lines, "\n");
+		snprintf(line, sizeof(line), "%.*s", (int)length, lines);
+		if (length > 0)
+			log_event(level, event, LOG_TEXT("cause", line));
+	}
+}
+
 bool
 log_level_of(const char *word, enum log_level *ret)
 {

@@ -64,6 +64,9 @@ void log_fields(enum log_level level, const char *event,
 	    sizeof((const struct log_field[]){ __VA_ARGS__ }) /                \
 	    sizeof(struct log_field))
 
+/* Writes an event for each line of the text that is not empty, as its cause. */
+void log_lines(enum log_level level, const char *event, const char *lines);
+
 /* "debug", "info", "warn", "error" -> level; false when it is none. */
 bool log_level_of(const char *word, enum log_level *ret) MUST_CHECK;
 

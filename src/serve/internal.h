@@ -2,6 +2,7 @@
 #ifndef SERVE_INTERNAL_H
 #define SERVE_INTERNAL_H
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include "serve/limit.h"
@@ -89,6 +90,13 @@ bool cors_concerns(const struct visit *visit);
  */
 void envelope_problem(enum problem p, struct scope *sc,
     const struct request *rq, struct reply *rp);
+
+/*
+ * Serves, in a child of the parent, until it is told to stop; one of them
+ * sweeps for all.  The options are its own from the fork on.
+ */
+_Noreturn void worker_run(struct serve_options *options, int listener,
+    const sigset_t *signals, bool sweeps);
 
 /*
  * Starts the thread that forgets kept replies when they are old, if the

@@ -26,36 +26,27 @@
 #include "serve/limit.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/child.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metric.h"
 #include "base/room.h"
 
 enum {
-	SHORT_LIFE_MS = 1000,	/* a worker that dies younger is held back */
-	HOLD_BACK_MS = 500,
 	KILL_AFTER_MS = 2000,	/* past drain_ms, before SIGKILL */
 	FAULTS_MAX = 1 << 20,	/* bytes of lines */
 	LOOK_LEAST_MS = 200,	/* between looks that workers ask for, */
 	LOOK_AGAIN_MS = 1000,	/* after one that failed, */
 	LOOK_UNSAFE_MS = 5000,	/* while the database is unsafe */
-};
-
-struct worker {
-	pid_t pid;		/* 0 = none */
-	uint64_t born_ns;
-	uint64_t due_ns;	/* when it may be started again */
 };
 
 /* A worker of an earlier generation, told to retire. */
@@ -70,7 +61,7 @@ struct master {
 	struct limits *limits;
 	int listener;
 	struct stat socket;	/* what we bound, to unlink no other's */
-	struct worker *worker;	/* [options->workers] */
+	struct child *worker;	/* [options->workers] */
 	struct retired *retired;
 	size_t retired_count;
 	sigset_t signals;
@@ -87,126 +78,12 @@ struct master {
 	char said[LOOK_WORDS_MAX];	/* by the last look */
 };
 
-static void *
-worker_enter(void *context, unsigned thread)
-{
-	const struct serve_options *o = context;
-
-	(void)thread;
-	return store_new(&o->store, o->contract);
-}
-
 static void
-worker_leave(void *context, void *state)
+worker_start(struct master *m, struct child *w)
 {
-	(void)context;
-	store_free(state);
-}
-
-/* The worker's signal thread: a stop is passed on, a rotation is done. */
-struct listener {
-	struct front *front;
-	sigset_t signals;
-};
-
-static void *
-worker_signals(void *arg)
-{
-	const struct listener *l = arg;
-	int signal;
-
-	for (;;) {
-		if (sigwait(&l->signals, &signal) != 0)
-			continue;
-		if (signal == SIGTERM || signal == SIGINT)
-			front_stop(l->front);
-		else if (signal == SIGUSR1 && !log_reopen())
-			log_event(LOG_ERROR, "log_reopen",
-			    LOG_TEXT("cause", strerror(errno)));
-	}
-	return NULL;
-}
-
-/* A worker's whole life; it never returns to the parent's code. */
-static _Noreturn void
-worker_main(struct master *m, const struct worker *w, pid_t parent)
-{
-	struct listener l = { .signals = m->signals };
-	struct front_options front = m->options->front;
-	struct store_options *store = &m->options->store;
-	pthread_t thread;
-	int status = 1;
-
-	front.listener = m->listener;
-	front.context = m->options;
-	front.enter = worker_enter;
-	front.serve = serve_request;
-	front.overload = serve_overload;
-	front.leave = worker_leave;
-
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() != parent)
-		_exit(0);
-	metric_process();
-	if (!log_gather())
-		log_event(LOG_WARN, "log_gather",
-		    LOG_TEXT("cause", strerror(errno)));
-	store->breaker = breaker_new(store->reconnect_max_ms);
-	store->gate = m->options->gate;
-	store->told_ns = room(1, sizeof(*store->told_ns));
-	if (w == m->worker)
-		sweep_start(m->options);
-	l.front = front_new(&front);
-	if (l.front != NULL &&
-	    pthread_create(&thread, NULL, worker_signals, &l) == 0 &&
-	    auth_watch(m->options->auth) &&
-	    front_run(l.front) == 0)
-		status = 0;
-	else
-		log_event(LOG_ERROR, "worker_failed",
-		    LOG_TEXT("cause", strerror(errno)));
-	log_finish();
-	_exit(status);
-}
-
-static void
-worker_start(struct master *m, struct worker *w)
-{
-	pid_t parent = getpid();
-	pid_t pid = fork();
-
-	w->born_ns = clock_now_ns();
-	w->due_ns = 0;
-	if (pid == 0)
-		worker_main(m, w, parent);
-	if (pid < 0) {
-		log_event(LOG_ERROR, "fork", LOG_TEXT("cause",
-		    strerror(errno)));
-		w->due_ns = w->born_ns + HOLD_BACK_MS * 1000000ull;
-		pid = 0;
-	}
-	w->pid = pid;
-}
-
-/* A worker has ended: one that lived is replaced at once. */
-static void
-worker_ended(struct master *m, struct worker *w, int status)
-{
-	uint64_t now = clock_now_ns();
-	bool young = now - w->born_ns < SHORT_LIFE_MS * 1000000ull;
-
-	log_event(m->stopping ? LOG_INFO : LOG_ERROR, "worker_ended",
-	    LOG_INT("worker", w->pid),
-	    LOG_INT("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0),
-	    LOG_INT("exit", WIFEXITED(status) ? WEXITSTATUS(status) : 0));
-	w->pid = 0;
-	if (m->stopping)
-		return;
-	metric_add("lockstep_worker_restarts_total", "", 1);
-	if (young)
-		w->due_ns = now + HOLD_BACK_MS * 1000000ull;
-	else
-		worker_start(m, w);
+	if (child_fork(w))
+		worker_run(m->options, m->listener, &m->signals,
+		    w == m->worker);
 }
 
 static void look_over(struct master *m);
@@ -221,7 +98,7 @@ ended(struct master *m, pid_t pid, int status)
 	}
 	for (unsigned i = 0; i < m->options->workers; i++)
 		if (m->worker[i].pid == pid)
-			worker_ended(m, &m->worker[i], status);
+			child_ended(&m->worker[i], status, m->stopping);
 	for (size_t i = m->retired_count; i-- > 0;)
 		if (m->retired[i].pid == pid)
 			m->retired[i] = m->retired[--m->retired_count];
@@ -237,10 +114,9 @@ reap(struct master *m)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		ended(m, pid, status);
 	for (unsigned i = 0; i < m->options->workers; i++) {
-		struct worker *w = &m->worker[i];
+		struct child *w = &m->worker[i];
 
-		if (w->pid == 0 && !m->stopping &&
-		    clock_now_ns() >= w->due_ns)
+		if (!m->stopping && child_is_due(w, clock_now_ns()))
 			worker_start(m, w);
 		alive += w->pid != 0;
 	}
@@ -288,47 +164,6 @@ stop(struct master *m)
 	signal_workers(m, SIGTERM);
 }
 
-/*
- * Refuses to serve as a role for whom row level security does not hold.  A
- * database that is not there is asked again by each connection later.
- */
-static bool
-fit_to_serve(const struct serve_options *o, bool *ret_there, struct buf *fault)
-{
-	struct arena *arena = arena_new();
-	struct store *store = store_new(&o->store, o->contract);
-	struct scope sc;
-	enum problem p;
-
-	scope_init(&sc, arena);
-	p = store_ready(&sc, store);
-	if (p == PROBLEM_FORBIDDEN) {
-		buf_format(fault, "lockstep: refusing to serve: %s; see "
-		    "lockstep(1)\n",
-		    sc.cause != NULL ? sc.cause : "the login role is unfit");
-	} else if (p != PROBLEM_NONE) {
-		log_event(LOG_WARN, "database_unavailable",
-		    LOG_TEXT("cause", sc.cause));
-	}
-	store_free(store);
-	arena_free(arena);
-	*ret_there = p == PROBLEM_NONE;
-	return p != PROBLEM_FORBIDDEN;
-}
-
-static void
-block_signals(struct master *m)
-{
-	static const int wanted[] = { SIGTERM, SIGINT, SIGUSR1, SIGHUP,
-		SIGCHLD };
-
-	sigemptyset(&m->signals);
-	for (size_t i = 0; i < countof(wanted); i++)
-		sigaddset(&m->signals, wanted[i]);
-	sigprocmask(SIG_BLOCK, &m->signals, NULL);
-	signal(SIGPIPE, SIG_IGN);
-}
-
 /* Counters that are looked for before they first count. */
 static void
 declare_counters(void)
@@ -347,9 +182,7 @@ declare_counters(void)
 static void
 rotate(struct master *m)
 {
-	if (!log_reopen())
-		log_event(LOG_ERROR, "log_reopen",
-		    LOG_TEXT("cause", strerror(errno)));
+	child_rotate();
 	signal_workers(m, SIGUSR1);
 }
 
@@ -373,7 +206,7 @@ options_make(const struct serve_source *source, bool *ret_there,
 	if (o == NULL)
 		return NULL;
 	o->gate = o->check == SERVE_REFUSE ? gate_new() : NULL;
-	if (fit_to_serve(o, ret_there, faults))
+	if (store_fit(&o->store, o->contract, "serve", ret_there, faults))
 		return o;
 	options_drop(source, o);
 	return NULL;
@@ -417,25 +250,6 @@ replace(struct master *m, struct serve_options *options)
 	m->worker = next.worker;
 }
 
-/* The log gets lines one by one, as they would stand in a terminal. */
-static void
-log_lines(const char *event, const char *lines)
-{
-	struct buf line;
-	size_t length;
-
-	buf_init(&line, FAULTS_MAX);
-	for (; *lines != '\0'; lines += length + (lines[length] != '\0')) {
-		length = strcspn(lines, "\n");
-		buf_clear(&line);
-		buf_add(&line, lines, length);
-		if (length > 0)
-			log_fields(LOG_ERROR, event,
-			    &LOG_TEXT("cause", line.at), 1);
-	}
-	buf_release(&line);
-}
-
 /* ---- Looks at the database. ---- */
 
 /* One of the options in use has ended: when will there be another? */
@@ -462,7 +276,7 @@ static void
 tell_unsafe(const struct master *m, enum look_end end)
 {
 	if (end == LOOK_UNSAFE)
-		log_lines("check_unsafe", m->look.page->words);
+		log_lines(LOG_ERROR, "check_unsafe", m->look.page->words);
 }
 
 /* Is a look due, or has a worker asked for one? */
@@ -513,7 +327,7 @@ look_anew(struct master *m)
 static void
 reload_refused(const char *lines)
 {
-	log_lines("reload_refused", lines);
+	log_lines(LOG_ERROR, "reload_refused", lines);
 	metric_add("lockstep_reloads_total", "result=\"refused\"", 1);
 }
 
@@ -733,7 +547,7 @@ serve_run(const struct serve_source *source)
 	struct master m = { .source = source };
 	int status = 2;
 
-	block_signals(&m);
+	child_signals(&m.signals);
 	declare_counters();
 	if (!begin(&m)) {
 		finish(&m);

@@ -132,6 +132,16 @@ enum problem store_run(struct scope *sc, struct store *store,
 enum problem store_ready(struct scope *sc, struct store *store) MUST_CHECK;
 
 /*
+ * The same for a program that begins: may it serve, or work, as that role?
+ * false with a line in `fault`, which names what it was about to do.  A
+ * database that is not there is asked again by each connection later: it is in
+ * the log, and *ret_there is false.
+ */
+bool store_fit(const struct store_options *options,
+    const struct contract *contract, const char *to_do, bool *ret_there,
+    struct buf *fault) MUST_CHECK;
+
+/*
  * Forgets replies that were kept for options->keep_hours, or events that were
  * known for options->event_days, in batches, as the login role.
  * PROBLEM_UNAVAILABLE and the like; all that was swept is told.

@@ -13,28 +13,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/child.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metric.h"
 #include "base/room.h"
 
 enum {
-	SHORT_LIFE_MS = 1000,	/* a process that dies younger is held back */
-	HOLD_BACK_MS = 500,
 	KILL_AFTER_MS = 2000,	/* past stop_ms, before SIGKILL */
 	TICK_MS = 50,
 	FAULTS_MAX = 1 << 20,	/* bytes of lines */
 };
 
 struct process {
-	pid_t pid;		/* 0 = none */
-	uint64_t born_ns;
-	uint64_t due_ns;	/* when it may be started again */
+	struct child child;
 	uint64_t kill_ns;	/* it is to end by then; 0 = it is not */
 	bool over;		/* it has drained, or retired */
 	struct slot *slots;	/* of its threads, shared */
@@ -74,9 +70,8 @@ heed_signals(const struct master *m, struct crew *crew)
 		signal = sigtimedwait(&m->signals, NULL, &tick);
 		if (signal == SIGTERM || signal == SIGINT)
 			crew_stop(crew);
-		else if (signal == SIGUSR1 && !log_reopen())
-			log_event(LOG_ERROR, "log_reopen",
-			    LOG_TEXT("cause", strerror(errno)));
+		else if (signal == SIGUSR1)
+			child_rotate();
 	}
 }
 
@@ -118,18 +113,11 @@ work(const struct master *m, const struct process *p)
 
 /* A process's whole life; it never returns to the parent's code. */
 static _Noreturn void
-process_main(const struct master *m, const struct process *p, pid_t parent)
+process_main(const struct master *m, const struct process *p)
 {
 	struct store_options *store = &p->options->store;
 	int status;
 
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() != parent)
-		_exit(0);
-	metric_process();
-	if (!log_gather())
-		log_event(LOG_WARN, "log_gather",
-		    LOG_TEXT("cause", strerror(errno)));
 	store->breaker = breaker_new(store->reconnect_max_ms);
 	store->told_ns = room(1, sizeof(*store->told_ns));
 	status = work(m, p);
@@ -140,22 +128,10 @@ process_main(const struct master *m, const struct process *p, pid_t parent)
 /* ---- The parent. ---- */
 
 static void
-process_start(struct master *m, struct process *p)
+process_start(const struct master *m, struct process *p)
 {
-	pid_t parent = getpid();
-	pid_t pid = fork();
-
-	p->born_ns = clock_now_ns();
-	p->due_ns = 0;
-	if (pid == 0)
-		process_main(m, p, parent);
-	if (pid < 0) {
-		log_event(LOG_ERROR, "fork", LOG_TEXT("cause",
-		    strerror(errno)));
-		p->due_ns = p->born_ns + HOLD_BACK_MS * 1000000ull;
-		pid = 0;
-	}
-	p->pid = pid;
+	if (child_fork(&p->child))
+		process_main(m, p);
 }
 
 static struct process
@@ -172,24 +148,13 @@ process_of(struct work_options *options)
 }
 
 static void
-process_ended(struct master *m, struct process *p, int status)
+process_ended(const struct master *m, struct process *p, int status)
 {
-	uint64_t now = clock_now_ns();
 	bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
 
-	p->pid = 0;
-	log_event(well ? LOG_INFO : LOG_ERROR, "worker_ended",
-	    LOG_INT("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0),
-	    LOG_INT("exit", WIFEXITED(status) ? WEXITSTATUS(status) : 0));
 	p->over = m->stopping || p->kill_ns != 0 ||
 	    (well && p->options->drain);
-	if (p->over)
-		return;
-	metric_add("lockstep_worker_restarts_total", "", 1);
-	if (now - p->born_ns < SHORT_LIFE_MS * 1000000ull)
-		p->due_ns = now + HOLD_BACK_MS * 1000000ull;
-	else
-		process_start(m, p);
+	child_ended(&p->child, status, p->over);
 }
 
 static void
@@ -201,7 +166,7 @@ reap(struct master *m)
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		for (i = 0; i < m->count; i++)
-			if (m->process[i].pid == pid)
+			if (m->process[i].child.pid == pid)
 				process_ended(m, &m->process[i], status);
 }
 
@@ -215,11 +180,10 @@ drive(struct master *m)
 	for (i = 0; i < m->count; i++) {
 		struct process *p = &m->process[i];
 
-		if (p->pid == 0 && !p->over && !m->stopping &&
-		    now >= p->due_ns)
+		if (!p->over && !m->stopping && child_is_due(&p->child, now))
 			process_start(m, p);
-		if (p->pid != 0 && p->kill_ns != 0 && now > p->kill_ns)
-			kill(p->pid, SIGKILL);
+		if (p->child.pid != 0 && p->kill_ns != 0 && now > p->kill_ns)
+			kill(p->child.pid, SIGKILL);
 	}
 }
 
@@ -229,7 +193,7 @@ is_over(const struct master *m)
 	size_t i;
 
 	for (i = 0; i < m->count; i++)
-		if (m->process[i].pid != 0 ||
+		if (m->process[i].child.pid != 0 ||
 		    (!m->process[i].over && !m->stopping))
 			return false;
 	return true;
@@ -242,9 +206,9 @@ retire(struct process *p)
 		return;
 	p->kill_ns = clock_now_ns() + (p->options->stop_ms + KILL_AFTER_MS) *
 	    1000000ull;
-	p->over |= p->pid == 0;
-	if (p->pid != 0)
-		kill(p->pid, SIGTERM);
+	p->over |= p->child.pid == 0;
+	if (p->child.pid != 0)
+		kill(p->child.pid, SIGTERM);
 }
 
 static void
@@ -264,45 +228,22 @@ rotate(struct master *m)
 {
 	size_t i;
 
-	if (!log_reopen())
-		log_event(LOG_ERROR, "log_reopen",
-		    LOG_TEXT("cause", strerror(errno)));
+	child_rotate();
 	for (i = 0; i < m->count; i++)
-		if (m->process[i].pid != 0)
-			kill(m->process[i].pid, SIGUSR1);
+		if (m->process[i].child.pid != 0)
+			kill(m->process[i].child.pid, SIGUSR1);
 }
 
 /* ---- Beginning, and beginning anew. ---- */
-
-/* Refuses to work as a role for whom row level security does not hold. */
-static bool
-fit_to_work(const struct work_options *o, struct buf *fault)
-{
-	struct arena *arena = arena_new();
-	struct store *store = store_new(&o->store, o->contract);
-	struct scope sc;
-	enum problem p;
-
-	scope_init(&sc, arena);
-	p = store_ready(&sc, store);
-	if (p == PROBLEM_FORBIDDEN)
-		buf_format(fault, "lockstep: refusing to work: %s; see "
-		    "lockstep(1)\n",
-		    sc.cause != NULL ? sc.cause : "the login role is unfit");
-	else if (p != PROBLEM_NONE)
-		log_event(LOG_WARN, "database_unavailable",
-		    LOG_TEXT("cause", sc.cause));
-	store_free(store);
-	arena_free(arena);
-	return p != PROBLEM_FORBIDDEN;
-}
 
 static struct work_options *
 options_make(const struct work_source *source, struct buf *faults)
 {
 	struct work_options *o = source->make(source->context, faults);
+	bool there;
 
-	if (o == NULL || fit_to_work(o, faults))
+	if (o == NULL ||
+	    store_fit(&o->store, o->contract, "work", &there, faults))
 		return o;
 	source->drop(source->context, o);
 	return NULL;
@@ -334,7 +275,6 @@ reload(struct master *m)
 	size_t before = m->count, i;
 	struct work_options *options;
 	struct buf faults;
-	char *lines, *line;
 
 	buf_init(&faults, FAULTS_MAX);
 	options = options_make(m->source, &faults);
@@ -344,11 +284,8 @@ reload(struct master *m)
 			retire(&m->process[i]);
 		log_event(LOG_INFO, "reloaded", LOG_END);
 	}
-	for (lines = faults.at; options == NULL &&
-	    (line = strsep(&lines, "\n")) != NULL;)
-		if (*line != '\0')
-			log_event(LOG_ERROR, "reload_refused",
-			    LOG_TEXT("cause", line));
+	if (options == NULL)
+		log_lines(LOG_ERROR, "reload_refused", faults.at);
 	metric_add("lockstep_reloads_total", options != NULL ?
 	    "result=\"done\"" : "result=\"refused\"", 1);
 	buf_release(&faults);
@@ -371,20 +308,6 @@ watch(struct master *m)
 		reap(m);
 		drive(m);
 	}
-}
-
-static void
-block_signals(struct master *m)
-{
-	static const int wanted[] = { SIGTERM, SIGINT, SIGUSR1, SIGHUP,
-		SIGCHLD };
-	size_t i;
-
-	sigemptyset(&m->signals);
-	for (i = 0; i < countof(wanted); i++)
-		sigaddset(&m->signals, wanted[i]);
-	sigprocmask(SIG_BLOCK, &m->signals, NULL);
-	signal(SIGPIPE, SIG_IGN);
 }
 
 /* Those of a generation stand side by side. */
@@ -410,7 +333,7 @@ work_run(const struct work_source *source)
 	struct work_options *options;
 	struct buf faults;
 
-	block_signals(&m);
+	child_signals(&m.signals);
 	buf_init(&faults, FAULTS_MAX);
 	options = options_make(source, &faults);
 	if (options == NULL) {

@@ -357,14 +357,15 @@ def zombies(s, n, name):
     with Sampler(s) as sampler, Session(s) as gate:
         gate.ask("select pg_advisory_lock(4711) is null")
         ids = leave(s, "test.leased", numbers(n, 40))
-        with Worker(s, f"{name}-a", lock_timeout_ms=30000, **QUICK) as a:
+        with Worker(s, f"{name}-a", lock_timeout_ms=30000,
+                    statement_timeout_ms=30000, **QUICK) as a:
             tap.wait_for(lambda: gate.ask(
                 "select count(*) from pg_locks where locktype = 'advisory' "
                 "and objid = 4711 and not granted") == "4", "four leases")
             a.signal_children(signal.SIGSTOP)
             gate.ask("select pg_advisory_unlock(4711)")
             tap.wait_for(lambda: states(s, ids).get("running") == 4,
-                         "leases of a worker that is stopped")
+                         lambda: f"leases of a stopped worker: {states(s, ids)}")
             s.cluster.psql("drop trigger hold on lockstep.jobs")
             with Worker(s, f"{name}-b", **QUICK):
                 drained(s, ids)

@@ -22,13 +22,15 @@ def case(function):
 
 
 def wait_for(condition, what, seconds=20.0, pause=0.02):
-    """Polls a condition until it holds; its value is returned."""
+    """Polls a condition until it holds; its value is returned. `what` is what
+    is waited for, or a function that says what there is instead."""
     end = time.monotonic() + seconds
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > end:
+            what = what() if callable(what) else what
             raise AssertionError(f"waited {seconds} s for {what}")
         time.sleep(pause)
 
