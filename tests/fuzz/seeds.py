@@ -116,10 +116,24 @@ def tokens():
                 seed("token", "Bearer " + test["jws"])
 
 
+def hooks():
+    body = '{"test": 2432232314}'
+    seed("hook", "@vmsg_p5jXN8AQM9LWM0D4loKWxJek\n1614265330\nv1,g0hM9SsE+OT"
+         f"PJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=\n{body}")
+    seed("hook", "Av\n\nt=1614265330,v1=" + "0" * 64 + "\n" + body)
+    seed("hook", "Bv\n\nsha256=" + "0" * 64 + "\n" + body)
+    for scheme in "@ABC":
+        seed("hook", f"{scheme}sid_1\n\n\n{body}")
+    seed("hook", "@kwhsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw until 2026-12-01T0"
+         "0:00:00Z\nwhpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=\n")
+    seed("hook", "Aka secret of a source that is long enough\n")
+
+
 reader()
 schemas()
 requests()
 lists()
 tokens()
+hooks()
 for target in sorted(written):
     print(target, written[target])
