@@ -142,6 +142,7 @@ worker_main(struct master *m, const struct worker *w, pid_t parent)
 	front.enter = worker_enter;
 	front.serve = serve_request;
 	front.overload = serve_overload;
+	front.body_limit = bulk_body_limit;
 	front.leave = worker_leave;
 
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -154,6 +155,7 @@ worker_main(struct master *m, const struct worker *w, pid_t parent)
 	store->breaker = breaker_new(store->reconnect_max_ms);
 	store->gate = m->options->gate;
 	store->told_ns = room(1, sizeof(*store->told_ns));
+	m->options->load = pressure_start(m->options);
 	if (w == m->worker)
 		sweep_start(m->options);
 	l.front = front_new(&front);
