@@ -148,6 +148,7 @@ function print_cors(	count, origins, i) {
 BEGIN {
 	value["ORIGINS"] = ""
 	value["CREDENTIALS"] = ""
+	value["BULK"] = "(?!)"
 	value["SERVER_NAME"] = "api.example.org"
 	value["LISTEN"] = "80"
 	value["OPS_LISTEN"] = "127.0.0.1:8081"

@@ -3,7 +3,8 @@
 -- The worker runs jobs; it makes none, and deletes what is over alone. Operators
 -- watch without seeing for whom or with what. Functions of the domain leave jobs
 -- for the caller, with the caller's claims and role and no others, and see and
--- take back those of the caller only.
+-- take back those of the caller only. lockstep.pressure() counts what
+-- waits, with its owner's rights.
 
 select lockstep.reset_access('lockstep.jobs');
 alter table lockstep.jobs enable row level security;
@@ -39,6 +40,9 @@ create policy lockstep_worker_delete on lockstep.jobs
 	using (finalized_at is not null);
 create policy operator_select on lockstep.jobs
 	for select to operator
+	using (true);
+create policy lockstep_owner_select on lockstep.jobs
+	for select to lockstep_owner
 	using (true);
 create policy lockstep_logic_select on lockstep.jobs
 	for select to lockstep_logic

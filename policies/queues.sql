@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
--- What operators want of a queue: they write it, workers read it.
+-- What operators want of a queue: they write it, workers read it, and so does
+-- lockstep.pressure(), which tells servers how far workers are behind.
 
 select lockstep.reset_access('lockstep.queues');
 alter table lockstep.queues enable row level security;
@@ -13,6 +14,9 @@ grant update (paused, updated_at) on lockstep.queues to operator;
 
 create policy lockstep_worker_select on lockstep.queues
 	for select to lockstep_worker
+	using (true);
+create policy lockstep_owner_select on lockstep.queues
+	for select to lockstep_owner
 	using (true);
 create policy operator_select on lockstep.queues
 	for select to operator

@@ -83,6 +83,7 @@ service_store(const struct config *c)
 		.unprepared = !c->prepare,
 		.keep_hours = c->idempotency_hours,
 		.event_days = c->webhook_days,
+		.rejected_days = c->rejected_days,
 		.reply_limit_bytes = c->reply_limit_bytes,
 		.trace_file = c->trace_file,
 	};
@@ -98,10 +99,23 @@ front_settings(const struct config *c)
 		.queue_target_ms = c->queue_target_ms,
 		.connections_max = c->connections,
 		.body_limit_bytes = c->body_limit_bytes,
+		.large_max = c->bulk_at_once,
 		.reply_limit_bytes = c->reply_limit_bytes,
 		.io_timeout_ms = c->io_timeout_ms,
 		.request_timeout_ms = c->request_timeout_ms,
 		.drain_ms = c->drain_ms,
+	};
+}
+
+static struct pressure_marks
+pressure_settings(const struct config *c)
+{
+	return (struct pressure_marks){
+		.age_s = c->pressure_age_s,
+		.age_low_s = c->pressure_age_low_s,
+		.depth = c->pressure_depth,
+		.depth_low = c->pressure_depth_low,
+		.look_ms = c->pressure_look_ms,
 	};
 }
 
@@ -257,6 +271,8 @@ service_read(struct service *s, const struct beginning *from,
 	o->listen = s->config.listen;
 	o->workers = s->config.workers;
 	o->front = front_settings(&s->config);
+	o->bulk_limit_bytes = s->config.bulk_limit_bytes;
+	o->pressure = pressure_settings(&s->config);
 	o->store = service_store(&s->config);
 	o->rates = s->config.rates;
 	o->limit_file = s->config.limit_file;

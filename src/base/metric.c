@@ -103,6 +103,10 @@ static const struct {
 static const struct {
 	const char *family, *help;
 } helps[] = {
+	{ "lockstep_backpressure",
+	    "Queues: 1 while what feeds it is turned away." },
+	{ "lockstep_backpressure_rejected_total",
+	    "Requests turned away since a queue is too far behind, by queue." },
 	{ "lockstep_breaker_open_total",
 	    "Times that a process stopped sending Postgres requests." },
 	{ "lockstep_check_findings",
@@ -114,6 +118,9 @@ static const struct {
 	    "Connections opened to Postgres." },
 	{ "lockstep_database_failures_total",
 	    "Connections to Postgres that failed or broke." },
+	{ "lockstep_ingest_records_total",
+	    "Records of requests with many, by operation and what became of "
+	    "them." },
 	{ "lockstep_limit_forgotten_total",
 	    "Quotas forgotten early, for want of room." },
 	{ "lockstep_job_calls_total", "Times that workers were told of jobs." },
@@ -127,6 +134,8 @@ static const struct {
 	{ "lockstep_jobs_total", "Attempts of jobs, by kind and outcome." },
 	{ "lockstep_jwks_fetches_total",
 		"Fetches of key sets, by result." },
+	{ "lockstep_pressure_failures_total",
+	    "Looks at the queues that came to nothing." },
 	{ "lockstep_problems_total", "Failures told to clients, by code." },
 	{ "lockstep_rejected_total",
 	    "Requests refused for want of capacity, by reason." },

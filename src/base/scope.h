@@ -84,6 +84,8 @@ struct scope {
 	int declared_status;
 	const char *allow;	/* 405: value of the Allow header */
 	unsigned retry_after_s;	/* 429, 503; 0 = the default */
+	const char *records;	/* 422 all_rejected: JSON text of what came of
+				 * the records */
 	bool at_known;		/* 400 malformed_json: where it broke */
 	size_t at_offset, at_line, at_column;
 };

@@ -55,11 +55,8 @@ role_check(const struct operation *op, const struct caller *caller)
 
 /* ---- texts ---- */
 
-/*
- * A column of integers takes no "1.0" or "1e2", which JSON counts as such.
- * What passed the schema is whole, so %.0f is exact.
- */
-static const char *
+/* What passed the schema is whole, so %.0f is exact. */
+const char *
 integer_text(struct arena *arena, const struct field *field, const char *text)
 {
 	int64_t n;
@@ -569,7 +566,10 @@ contract_accept(const struct contract *contract, struct scope *sc,
     const struct caller *caller, const struct accept_options *options,
     const struct input **ret)
 {
-	const struct operation *op = match->operation;
+	const struct bulk *bulk = contract_is_bulk(match->operation, rq) ?
+	    match->operation->bulk : NULL;
+	const struct operation *op = bulk != NULL ? &bulk->operation :
+	    match->operation;
 	struct input *input = arena_alloc(sc->arena, sizeof(*input));
 	struct accepting a = { .sc = sc, .op = op, .rq = rq,
 		.intake = &contract->intakes[op->number],
@@ -584,8 +584,13 @@ contract_accept(const struct contract *contract, struct scope *sc,
 	if ((p = role_check(op, caller)) != PROBLEM_NONE ||
 	    (p = media_choose(rq->accept, op->verb == VERB_LIST,
 	    &a.plan->media)) != PROBLEM_NONE ||
-	    (p = headers_accept(sc, rq, options, a.plan)) != PROBLEM_NONE ||
-	    (p = path_accept(&a, match)) != PROBLEM_NONE ||
+	    (p = headers_accept(sc, rq, options, a.plan)) != PROBLEM_NONE)
+		return p;
+	if (bulk != NULL) {
+		*ret = input;
+		return bulk_accept(sc, match->operation, rq, a.plan);
+	}
+	if ((p = path_accept(&a, match)) != PROBLEM_NONE ||
 	    (p = query_accept(&a)) != PROBLEM_NONE ||
 	    (p = body_accept(&a)) != PROBLEM_NONE)
 		return p;

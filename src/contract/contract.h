@@ -201,10 +201,31 @@ struct operation {
 	unsigned batch_max;	/* VERB_CREATE: rows of an array; 0 = none */
 	const struct field *const *upsert;	/* VERB_CREATE: the unique */
 	size_t upsert_count;			/* columns; 0 = none */
+	const struct bulk *bulk;	/* VERB_CREATE: records at once, each for
+					 * itself; NULL = none */
+	const char *pressure;	/* the queue whose backlog turns requests
+				 * away; NULL = none does */
 	bool replica;		/* may read from a replica, a little late */
 	const char *cache;	/* Cache-Control; NULL = no-store */
 	const struct rate *rate;	/* NULL = not limited */
 	const struct webhook *webhook;	/* it takes events; NULL = none does */
+};
+
+/*
+ * A create that takes many records at once, an array or a line of JSON each,
+ * and judges each for itself: its operation, which is none of
+ * contract_operations(), is what an input of records is of.  Its outcome is JSON:
+ * {"accepted":9,"duplicates":0,"rejected":1,"rejections":[...]}.
+ */
+enum { BULK_TOLD = 1000 };	/* rejections at most that are told */
+struct bulk {
+	unsigned max;			/* records of a request */
+	const struct field *const *key;	/* a row with these is known again */
+	size_t key_count;
+	struct operation operation;
+	const char *relation;		/* the table, quoted for SQL */
+	const char *key_names;		/* {"account_id","external_id"} */
+	const char *reasons;		/* what refusals are told as: JSON */
 };
 
 /* All operations, in the order of files and members. */
@@ -416,6 +437,7 @@ struct plan {
 	const struct draft_row *rows;	/* VERB_CREATE of an array */
 	size_t row_count;		/* 0 = one, in values */
 	bool array;			/* an array was sent: one is told */
+	const struct bulk *bulk;	/* records were: NULL = none */
 	const struct once *once;	/* NULL = no key */
 	bool again;	/* may be run again when nobody knows whether it was */
 	const char *const *match;	/* If-Match: tags, unquoted; one of */
@@ -516,6 +538,10 @@ const struct declared *contract_error(const struct operation *operation,
     const char *sqlstate);
 const struct declared *contract_constraint(const struct operation *operation,
     const char *constraint);
+
+/* May the body of a request to the operation be one of many records? */
+bool contract_is_bulk(const struct operation *operation,
+    const struct request *rq);
 
 /*
  * The operator of that number that filters by the field may have ("eq"), or

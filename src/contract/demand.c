@@ -120,6 +120,32 @@ upsert_load(struct loader *ld, const struct at *at, const struct draft *draft,
 	op->upsert = columns;
 }
 
+/* ---- pressure ---- */
+
+/* The queue of a kind of jobs; those are read before. */
+static void
+pressure_load(struct loader *ld, const struct at *at, struct operation *op)
+{
+	const struct contract *c = ld->contract;
+	const char **names = arena_alloc(ld->scratch,
+	    (c->job_count + 1) * sizeof(*names));
+
+	op->pressure = member_text(ld, at, "pressure");
+	if (op->pressure == NULL)
+		return;
+	if (op->verb == VERB_CALL && op->method == METHOD_GET)
+		fault_name(ld, at, "pressure", "\"pressure\" goes with writes; "
+		    "a GET leaves no jobs");
+	for (size_t i = 0; i < c->job_count; i++) {
+		names[i] = c->jobs[i].queue;
+		if (strcmp(names[i], op->pressure) == 0)
+			return;
+	}
+	fault_value(ld, at, "pressure", "\"%s\" is the queue of no job in "
+	    "jobs/%s", op->pressure, hint(ld, op->pressure, names,
+		c->job_count));
+}
+
 /* ---- cache ---- */
 
 /* Directives of Cache-Control in replies (RFC 9111, 5861, 8246). */
@@ -232,6 +258,7 @@ demands_load(struct loader *ld, const struct at *at, const struct draft *draft,
 		batch_load(ld, at, draft, op);
 		upsert_load(ld, at, draft, op);
 	}
+	pressure_load(ld, at, op);
 	cache_load(ld, at, op);
 	rate_find(ld, at, op);
 }

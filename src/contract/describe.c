@@ -200,6 +200,13 @@ describe_demands(struct buf *out, const struct operation *op)
 		buf_format(out, "    match %s\n", demand_names[op->match]);
 	if (op->batch_max > 0)
 		buf_format(out, "    batch %u\n", op->batch_max);
+	if (op->bulk != NULL) {
+		buf_format(out, "    bulk %u\n", op->bulk->max);
+		describe_names(out, "    bulk key", op->bulk->key,
+		    op->bulk->key_count);
+	}
+	if (op->pressure != NULL)
+		buf_format(out, "    pressure %s\n", op->pressure);
 	describe_names(out, "    upsert", op->upsert, op->upsert_count);
 	if (op->cache != NULL)
 		buf_format(out, "    cache %s\n", op->cache);

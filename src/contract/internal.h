@@ -349,8 +349,59 @@ enum problem media_choose(const char *accept, bool list, enum media *ret)
 /* application/json, with charset=utf-8 at most (RFC 8259 has no other)? */
 bool media_is_json(const char *content_type);
 
+/* A line of JSON each: application/x-ndjson and its other names? */
+bool media_is_lines(const char *content_type);
+
 /* Is there an escaped NUL in JSON text?  jsonb takes none. */
 bool has_nul(const char *json);
+
+/* ---- records.c, bulk.c, bulk_accept.c ---- */
+
+/*
+ * The records of a body one after the other, without reading them: the lines of
+ * a text, or the items of a JSON array.  A line that is blank is none.
+ */
+struct records {
+	const char *text;
+	size_t length, at;
+	size_t line;			/* of lines: from 1 */
+	bool lines;
+	bool begun;			/* of an array: behind its bracket */
+};
+struct record {
+	const char *text;
+	size_t length;
+	size_t line;			/* 0 in an array */
+};
+enum records_step { RECORDS_ONE, RECORDS_END, RECORDS_BROKEN };
+
+/*
+ * The next one.  RECORDS_BROKEN: it is no array after all; `at` says where.
+ * Items may be anything that has no bracket, comma or blank outside its own.
+ */
+void records_begin(struct records *r, const char *text, size_t length,
+    bool lines);
+enum records_step records_next(struct records *r, struct record *ret)
+    MUST_CHECK;
+
+/* The line and column of an offset, from 1. */
+void records_place(const char *text, size_t offset, size_t *ret_line,
+    size_t *ret_column);
+
+/* Reads "bulk" and what follows of it, when all else of the operation is. */
+void bulk_load(struct loader *ld, const struct at *at,
+    const struct draft *draft, struct operation *op);
+
+/* Judges the body of a request into the plan of a bulk's operation. */
+enum problem bulk_accept(struct scope *sc, const struct operation *create,
+    const struct request *rq, struct plan *plan) MUST_CHECK;
+
+/*
+ * A column of integers takes no "1.0" or "1e2", which JSON counts as such: the
+ * text of one as digits.
+ */
+const char *integer_text(struct arena *arena, const struct field *field,
+    const char *text);
 
 /* ---- judging: accept.c, headers.c, list.c, cursor.c ---- */
 

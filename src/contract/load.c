@@ -262,9 +262,9 @@ contract_load(const char *directory, struct buf *faults)
 	buf_init(&ld.faults, FAULTS_MAX);
 	if (has_api(&ld)) {
 		api_load(&ld);
+		jobs_load(&ld);
 		resources_load(&ld);
 		relations_make(&ld);
-		jobs_load(&ld);
 		webhooks_load(&ld);
 	}
 	if (ld.faults.length > 0) {

@@ -155,18 +155,39 @@ contract_takes_problem(const char *accept)
 	return accept != NULL && wanted(accept, problem_type) > 0;
 }
 
-bool
-media_is_json(const char *content_type)
+/* Is it one of the types, with the charset UTF-8 at most? */
+static bool
+media_is(const char *content_type, const char *const *types, size_t count)
 {
 	const char *rest = content_type, *at;
-	size_t left = strlen(content_type), length;
+	size_t left = strlen(content_type), length, i = 0;
 
-	if (!part(&rest, &left, ';', &at, &length) ||
-	    !is_word(at, length, "application/json"))
+	if (!part(&rest, &left, ';', &at, &length))
+		return false;
+	while (i < count && !is_word(at, length, types[i]))
+		i++;
+	if (i == count)
 		return false;
 	while (part(&rest, &left, ';', &at, &length))
 		if (length > 0 && !is_word(at, length, "charset=utf-8") &&
 		    !is_word(at, length, "charset=\"utf-8\""))
 			return false;
 	return true;
+}
+
+bool
+media_is_json(const char *content_type)
+{
+	static const char *const types[] = { "application/json" };
+
+	return media_is(content_type, types, countof(types));
+}
+
+bool
+media_is_lines(const char *content_type)
+{
+	static const char *const types[] = { "application/x-ndjson",
+		"application/ndjson", "application/jsonl" };
+
+	return media_is(content_type, types, countof(types));
 }

@@ -40,6 +40,7 @@ static const struct said {
 	{ { "count", KIND_FLAG, false }, OF(LIST) },
 	{ { "related", KIND_OBJECT, false }, OF_GETS },
 	{ { "batch", KIND_NUMBER, false }, OF(CREATE) },
+	{ { "bulk", KIND_OBJECT, false }, OF(CREATE) },
 	{ { "upsert", KIND_TEXTS, false }, OF(CREATE) },
 	{ { "match", KIND_TEXT, false }, OF(UPDATE) | OF(DELETE) },
 	{ { "method", KIND_TEXT, true }, OF(CALL) },
@@ -54,6 +55,7 @@ static const struct said {
 	{ { "replica", KIND_FLAG, false }, OF_GETS | OF(CALL) },
 	{ { "cache", KIND_TEXT, false }, OF_GETS | OF(CALL) },
 	{ { "rate", KIND_TEXT, false }, OF_ALL },
+	{ { "pressure", KIND_TEXT, false }, OF_WRITES | OF(CALL) },
 };
 
 static const struct standard {
@@ -693,6 +695,7 @@ operation_load(struct loader *ld, struct draft *draft, const struct at *all,
 	}
 	demands_load(ld, &m.at, draft, &m.operation);
 	reads_load(ld, &m.at, draft, &m.operation);
+	bulk_load(ld, &m.at, draft, &m.operation);
 	clash_check(&m);
 	operation_add(&m);
 }

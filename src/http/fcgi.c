@@ -72,10 +72,11 @@ fcgi_set_timeouts(int fd, unsigned ms)
 
 void
 desk_init(struct desk *d, const struct front_options *options,
-    const _Atomic bool *stopping)
+    const _Atomic bool *stopping, _Atomic unsigned *large)
 {
 	d->options = options;
 	d->stopping = stopping;
+	d->large = large;
 	d->scope.arena = arena_new();
 	reply_init(&d->reply, options->reply_limit_bytes);
 	buf_init(&d->head, HEAD_MAX);
@@ -154,9 +155,45 @@ judge_length(const struct desk *d, bool known, uint64_t declared,
 {
 	if (known && total > declared)
 		return PROBLEM_BAD_REQUEST;
-	if (total > d->options->body_limit_bytes)
+	if (total > d->body.limit)
 		return PROBLEM_BODY_TOO_LARGE;
 	return PROBLEM_NONE;
+}
+
+/*
+ * What the body is held to: more than usual when it declares as much, the
+ * operation takes it, and few enough are in memory.  *ret_large: it is counted.
+ */
+static enum problem
+widen(struct desk *d, FCGX_Request *fr, bool *ret_large)
+{
+	const struct front_options *o = d->options;
+	uint64_t declared = 0;
+	size_t limit;
+	bool known;
+
+	d->body.limit = o->body_limit_bytes;
+	if (o->body_limit == NULL ||
+	    !declared_length(fr->envp, &known, &declared) ||
+	    declared <= o->body_limit_bytes)
+		return PROBLEM_NONE;
+	limit = o->body_limit(o->context, &d->scope, &d->request);
+	if (declared > limit)
+		return PROBLEM_NONE;
+	*ret_large = true;
+	if (atomic_fetch_add(d->large, 1) >= o->large_max)
+		return PROBLEM_UNAVAILABLE;
+	d->body.limit = limit;
+	return PROBLEM_NONE;
+}
+
+/* Its memory goes before the next one is let in. */
+static void
+narrow(struct desk *d)
+{
+	buf_release(&d->body);
+	buf_init(&d->body, d->options->body_limit_bytes);
+	atomic_fetch_sub(d->large, 1);
 }
 
 /*
@@ -192,7 +229,7 @@ take_body(struct desk *d, FCGX_Request *fr, enum problem verdict)
 			    total);
 		if (intake.verdict == PROBLEM_NONE)
 			buf_add(&d->body, at, n);
-		if (total > d->options->body_limit_bytes + DRAIN_BYTES ||
+		if (total > d->body.limit + DRAIN_BYTES ||
 		    clock_left_ms(deadline) == 0)
 			break;
 	}
@@ -253,17 +290,27 @@ converse(struct desk *d, FCGX_Request *fr, enum problem verdict,
 {
 	struct intake intake;
 	enum problem parsed;
-	bool keep, sent;
+	bool keep, sent, large = false;
 
 	d->scope.deadline_ns = began_ns +
 	    (uint64_t)d->options->request_timeout_ms * 1000000;
-	intake = take_body(d, fr, verdict);
-	if (intake.lost)
-		return false;
-	parsed = http_parse(&d->scope, fr->envp, d->body.at, d->body.length,
-	    &d->request);
+	parsed = http_parse(&d->scope, fr->envp, NULL, 0, &d->request);
 	d->request.began_ns = began_ns;
+	if (verdict == PROBLEM_NONE && parsed == PROBLEM_NONE)
+		verdict = widen(d, fr, &large);
+	intake = take_body(d, fr, verdict);
+	if (intake.lost) {
+		if (large)
+			narrow(d);
+		return false;
+	}
+	if (d->body.length > 0) {
+		d->request.body = d->body.at;
+		d->request.body_length = d->body.length;
+	}
 	serve(d, intake.verdict, parsed);
+	if (large)
+		narrow(d);
 	keep = intake.ended && intake.verdict != PROBLEM_BAD_REQUEST &&
 	    fr->keepConnection != 0 && !d->reply.close && may_keep &&
 	    !atomic_load(d->stopping);

@@ -84,6 +84,7 @@ struct front {
 	_Atomic unsigned waiting;	/* in the queue */
 	_Atomic unsigned open;	/* pooled connections */
 	_Atomic bool stopping;
+	_Atomic unsigned large;	/* bodies beyond body_limit_bytes */
 	_Atomic bool finished;
 	_Atomic bool paused;	/* the listener is out of the set */
 	_Atomic bool asleep;	/* the usher waits for `wake` */
@@ -717,7 +718,7 @@ make_room(struct front *front)
 		front->hands[i].front = front;
 		front->hands[i].number = i;
 		desk_init(&front->hands[i].desk, &front->options,
-		    &front->stopping);
+		    &front->stopping, &front->large);
 	}
 }
 

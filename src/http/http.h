@@ -164,6 +164,15 @@ struct front_options {
 					 * queue; 0 = queue_timeout_ms */
 	unsigned connections_max;	/* parked and busy; over it: refused */
 	size_t body_limit_bytes;
+	/*
+	 * How long the body of a request may be that declares more than that;
+	 * called before it is read, with what http_parse() made of the head.
+	 * No more than large_max of them are read and served at the same time.
+	 * NULL: none may.
+	 */
+	size_t (*body_limit)(void *context, struct scope *sc,
+	    const struct request *rq);
+	unsigned large_max;
 	size_t reply_limit_bytes;
 	unsigned io_timeout_ms;		/* a read or write by nginx */
 	unsigned request_timeout_ms;	/* sets the scope's deadline */

@@ -19,6 +19,7 @@
 struct desk {
 	const struct front_options *options;
 	const _Atomic bool *stopping;	/* true: keep no connection */
+	_Atomic unsigned *large;	/* long bodies that are in memory */
 	void *state;			/* of enter() */
 	bool hurried;			/* short time-outs are set */
 	struct scope scope;
@@ -29,7 +30,7 @@ struct desk {
 
 /* A desk with memory of its own; its `state` is the caller's. */
 void desk_init(struct desk *d, const struct front_options *options,
-    const _Atomic bool *stopping);
+    const _Atomic bool *stopping, _Atomic unsigned *large);
 
 /* Gives the memory back. */
 void desk_release(struct desk *d);

@@ -268,6 +268,10 @@ write_particulars(struct buf *b, const struct told *told,
 	if (sc->at_known)
 		buf_format(b, ",\"offset\":%zu,\"line\":%zu,\"column\":%zu",
 		    sc->at_offset, sc->at_line, sc->at_column);
+	if (sc->records != NULL) {
+		buf_string(b, ",\"records\":");
+		buf_string(b, sc->records);
+	}
 	if (sc->issue_count == 0)
 		return;
 	buf_char(b, ',');

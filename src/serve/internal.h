@@ -50,6 +50,30 @@ enum problem visit_mark(struct visit *visit, enum stage stage,
 enum problem webhook_walk(struct visit *visit, struct scope *sc,
     struct store *store, const struct request *rq) MUST_CHECK;
 
+/*
+ * What came of records is known: counts them.  PROBLEM_ALL_REJECTED when not
+ * one was taken or known, with the scope's `records`.
+ */
+enum problem bulk_settle(const struct visit *visit, struct scope *sc)
+    MUST_CHECK;
+
+/* The longest body of a request whose head was read, for front_options. */
+size_t bulk_body_limit(void *context, struct scope *sc,
+    const struct request *rq);
+
+/*
+ * Watches the queues that the contract feeds, in a thread of this process; NULL
+ * when there is nothing to watch.  It ends with the process.
+ */
+struct pressure *pressure_start(const struct serve_options *options);
+
+/*
+ * May more be put into the queue?  PROBLEM_UNAVAILABLE, with the time to come
+ * back in, when it is too far behind.
+ */
+enum problem pressure_judge(struct pressure *pressure, struct scope *sc,
+    const char *queue) MUST_CHECK;
+
 /* Writes the envelope of a success into the reply: status, headers, body. */
 void envelope_success(const struct visit *visit, struct scope *sc,
     const struct request *rq, struct reply *rp);

@@ -32,6 +32,28 @@ visit_mark(struct visit *visit, enum stage stage, enum problem p)
 	return p;
 }
 
+/* Only a body of records may be longer than others. */
+static bool
+body_fits(const struct visit *visit, const struct request *rq)
+{
+	return rq->body_length <= visit->options->front.body_limit_bytes ||
+	    contract_is_bulk(visit->match.operation, rq);
+}
+
+/* The caller's quota, and the room in the queue that the request feeds. */
+static enum problem
+limit(struct visit *visit, struct scope *sc, const struct request *rq)
+{
+	const struct serve_options *o = visit->options;
+	const struct operation *op = visit->match.operation;
+	enum problem p;
+
+	p = limit_judge(o->limits, sc, op, visit->caller, rq, &visit->quota);
+	if (p != PROBLEM_NONE || op->pressure == NULL)
+		return p;
+	return pressure_judge(o->load, sc, op->pressure);
+}
+
 static enum problem
 walk(struct visit *visit, struct scope *sc, struct store *store,
     const struct request *rq)
@@ -47,16 +69,18 @@ walk(struct visit *visit, struct scope *sc, struct store *store,
 	p = auth_identify(o->auth, sc, rq, &visit->caller);
 	if (visit_mark(visit, STAGE_IDENTIFY, p) != PROBLEM_NONE)
 		return p;
-	p = limit_judge(o->limits, sc, visit->match.operation, visit->caller,
-	    rq, &visit->quota);
+	p = limit(visit, sc, rq);
 	if (visit_mark(visit, STAGE_LIMIT, p) != PROBLEM_NONE)
 		return p;
-	p = contract_accept(o->contract, sc, &visit->match, rq, visit->caller,
-	    &o->accept, &visit->input);
+	p = body_fits(visit, rq) ? contract_accept(o->contract, sc,
+	    &visit->match, rq, visit->caller, &o->accept, &visit->input) :
+	    PROBLEM_BODY_TOO_LARGE;
 	if (visit_mark(visit, STAGE_ACCEPT, p) != PROBLEM_NONE)
 		return p;
 	p = store_run(sc, store, visit->caller, visit->input,
 	    &visit->outcome);
+	if (p == PROBLEM_NONE && input_plan(visit->input)->bulk != NULL)
+		p = bulk_settle(visit, sc);
 	return visit_mark(visit, STAGE_RUN, p);
 }
 
@@ -195,6 +219,8 @@ serve_request(void *context, void *state, struct scope *sc,
 		envelope_problem(p, sc, rq, rp);
 	else if (rq->method != METHOD_OPTIONS)
 		envelope_success(&visit, sc, rq, rp);
+	if (p == PROBLEM_ALL_REJECTED && visit.outcome.replayed)
+		reply_header(rp, "Idempotency-Replayed", "true");
 	if (rp->body.failed) {
 		p = scope_fail(sc, PROBLEM_INTERNAL, "reply too large");
 		reply_clear(rp);

@@ -18,11 +18,23 @@
 /* What a server does about an unsafe database. */
 enum serve_check { SERVE_UNCHECKED, SERVE_WARN, SERVE_REFUSE };
 
+/*
+ * When a queue has fallen too far behind for more: at the high marks what feeds
+ * it is turned away, below both low ones it is let in again.  0 = no mark.
+ */
+struct pressure_marks {
+	unsigned age_s, age_low_s;	/* of the oldest job that could run */
+	unsigned depth, depth_low;	/* of jobs that could */
+	unsigned look_ms;
+};
+
 struct serve_options {
 	const char *listen;		/* path of the socket */
 	unsigned socket_mode;		/* 0660 */
 	unsigned workers;		/* processes */
 	struct front_options front;	/* listener and calls are filled in */
+	size_t bulk_limit_bytes;	/* of a body of records */
+	struct pressure_marks pressure;
 	struct store_options store;
 	const struct contract *contract;
 	const struct auth *auth;
@@ -35,6 +47,7 @@ struct serve_options {
 	const struct keyring *keyring;	/* NULL = no webhook has a secret */
 	struct limits *limits;		/* filled in, */
 	struct gate *gate;		/* likewise, to refuse */
+	struct pressure *load;		/* likewise, in each process */
 };
 
 /*

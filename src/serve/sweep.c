@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Housekeeping beside the corridor: replies that were kept, and events of
- * webhooks that were known, long enough are forgotten, by one thread of one worker process, with a connection that it
- * opens for that and closes again.  Several servers of a database do not get
+ * Housekeeping beside the corridor: replies and rejected records that were kept,
+ * and events of webhooks that were known, long enough are forgotten, by one
+ * thread of one worker process, with a connection that it opens for that and
+ * closes again.  Several servers of a database do not get
  * into each other's way: whoever finds another sweeping has nothing to do.
  */
 #include "serve/internal.h"
@@ -14,7 +15,7 @@
 
 enum { FIRST_S = 1, PAUSE_S = 60 };
 
-/* Does any operation of the contract keep replies?  Are events known? */
+/* Does the contract keep replies, events, rejected records? */
 static bool
 keeps(const struct contract *contract, enum sweep what)
 {
@@ -25,7 +26,8 @@ keeps(const struct contract *contract, enum sweep what)
 	if (what == SWEEP_EVENTS)
 		return webhooks > 0;
 	for (i = 0; i < n; i++)
-		if (op[i].idempotency != DEMAND_NONE)
+		if (what == SWEEP_REJECTED ? op[i].bulk != NULL :
+		    op[i].idempotency != DEMAND_NONE)
 			return true;
 	return false;
 }
@@ -34,7 +36,8 @@ static void
 sweep(const struct serve_options *o, enum sweep what)
 {
 	static const char *const names[SWEEP_COUNT] = {
-		[SWEEP_REPLIES] = "replies", [SWEEP_EVENTS] = "events" };
+		[SWEEP_REPLIES] = "replies", [SWEEP_EVENTS] = "events",
+		[SWEEP_REJECTED] = "rejected" };
 	struct arena *arena = arena_new();
 	struct store *store = store_new(&o->store, o->contract);
 	struct scope sc;
@@ -71,8 +74,11 @@ sweep_start(struct serve_options *options)
 {
 	pthread_t thread;
 
-	if ((keeps(options->contract, SWEEP_REPLIES) ||
-		keeps(options->contract, SWEEP_EVENTS)) &&
+	bool any = false;
+
+	for (enum sweep what = 0; what < SWEEP_COUNT; what++)
+		any = any || keeps(options->contract, what);
+	if (any &&
 	    pthread_create(&thread, NULL, sweep_thread, options) == 0)
 		pthread_detach(thread);
 }

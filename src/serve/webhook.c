@@ -22,7 +22,7 @@ enum { LABELS_MAX = 160 };
 /* Outcomes of the figures that are no verdict on a signature. */
 static const char accepted[] = "accepted", conflict[] = "conflict",
     duplicate[] = "duplicate", failed[] = "failed", invalid[] = "invalid",
-    keyless[] = "keyless";
+    keyless[] = "keyless", pressed[] = "pressed";
 
 static void
 count(const struct webhook *w, const char *outcome)
@@ -159,8 +159,19 @@ settle(struct visit *visit, struct scope *sc)
 static enum problem
 limit(struct visit *visit, struct scope *sc, const struct request *rq)
 {
-	return limit_judge(visit->options->limits, sc, visit->match.operation,
-	    visit->caller, rq, &visit->quota);
+	const struct serve_options *o = visit->options;
+	const struct webhook *w = visit->match.operation->webhook;
+	enum problem p;
+
+	p = limit_judge(o->limits, sc, visit->match.operation, visit->caller,
+	    rq, &visit->quota);
+	if (p != PROBLEM_NONE)
+		return p;
+	p = pressure_judge(o->load, sc, contract_job(o->contract,
+	    w->job)->queue);
+	if (p != PROBLEM_NONE)
+		count(w, pressed);
+	return p;
 }
 
 enum problem

@@ -70,11 +70,13 @@ worker_run(struct serve_options *o, int listener, const sigset_t *signals,
 	front.enter = worker_enter;
 	front.serve = serve_request;
 	front.overload = serve_overload;
+	front.body_limit = bulk_body_limit;
 	front.leave = worker_leave;
 
 	store->breaker = breaker_new(store->reconnect_max_ms);
 	store->gate = o->gate;
 	store->told_ns = room(1, sizeof(*store->told_ns));
+	o->load = pressure_start(o);
 	if (sweeps)
 		sweep_start(o);
 	l.front = front_new(&front);

@@ -68,6 +68,7 @@ struct store_options {
 					 * pooler that changes it */
 	unsigned keep_hours;		/* of replies under a key */
 	unsigned event_days;		/* of events of webhooks */
+	unsigned rejected_days;		/* of records that were rejected */
 	size_t reply_limit_bytes;	/* of an outcome's data; 0 = 16 MiB */
 	const char *trace_file;		/* PQtrace in regress mode, or NULL */
 	_Atomic uint64_t *told_ns;	/* when workers were last told of a
@@ -142,13 +143,27 @@ bool store_fit(const struct store_options *options,
     struct buf *fault) MUST_CHECK;
 
 /*
- * Forgets replies that were kept for options->keep_hours, or events that were
- * known for options->event_days, in batches, as the login role.
+ * Forgets replies that were kept for options->keep_hours, events that were
+ * known for options->event_days, or records that were rejected
+ * options->rejected_days ago, in batches, as the login role.
  * PROBLEM_UNAVAILABLE and the like; all that was swept is told.
  */
-enum sweep { SWEEP_REPLIES, SWEEP_EVENTS, SWEEP_COUNT };
+enum sweep { SWEEP_REPLIES, SWEEP_EVENTS, SWEEP_REJECTED, SWEEP_COUNT };
 enum problem store_sweep(struct scope *sc, struct store *store,
     enum sweep what, uint64_t *ret_swept) MUST_CHECK;
+
+/*
+ * How far the workers are behind: of each of `count` pairs of a queue and a kind
+ * of its jobs, the age of the queue's oldest job that could run, 0 when there is
+ * none or it is paused, and how many could, counted up to `most`.  Pairs of the
+ * same queue are told the same.  PROBLEM_UNAVAILABLE and the like.
+ */
+struct store_backlog {
+	uint64_t age_ms, depth;
+};
+enum problem store_pressure(struct scope *sc, struct store *store,
+    const char *const *queues, const char *const *kinds, size_t count,
+    unsigned most, struct store_backlog *ret) MUST_CHECK;
 
 /* The SQL of an operation in its plainest form, for explain and documents. */
 void store_describe(const struct operation *operation, struct buf *out);

@@ -55,6 +55,8 @@ static const struct {
 	    "A fault of the page: report it." },
 	[PROBLEM_VALIDATION_FAILED] = { FLOW_VALIDATION,
 	    "Show each of `issues` at its field, by `path`." },
+	[PROBLEM_ALL_REJECTED] = { FLOW_VALIDATION,
+	    "Show each of `records.rejections` at its record, by `index`." },
 	[PROBLEM_IDEMPOTENCY_KEY_REUSED] = { FLOW_ACTION,
 	    "A fault of the page: a key is for one input." },
 	[PROBLEM_PRECONDITION_REQUIRED] = { FLOW_VALIDATION,

@@ -149,16 +149,35 @@ has_constraint(const struct drift *d, const char *name)
 /* The name that the contract has for a violation of it, with a blank, or "". */
 static const char *
 declared_name(struct drift *d, const struct resource *r,
-    const struct operation *op)
+    const struct field *const *columns, size_t count)
 {
 	for (size_t i = 0; i < r->constraint_count; i++) {
 		const struct declared *c = &r->constraints[i];
 
-		if (c->path_length == 1 && is_field(c->path[0], op->upsert,
-		    op->upsert_count) && !has_constraint(d, c->key))
+		if (c->path_length == 1 && is_field(c->path[0], columns,
+		    count) && !has_constraint(d, c->key))
 			return drift_text(d, "\"%s\" ", c->key);
 	}
 	return "";
+}
+
+/* Columns by which rows that are there are known again. */
+static void
+check_known(struct drift *d, const struct resource *r,
+    const struct catalog_table *t, const char *member,
+    const struct field *const *columns, size_t count)
+{
+	const struct operation *op = drift_operation(d, r, VERB_CREATE);
+
+	if (count == 0 || is_unique(t, columns, count))
+		return;
+	drift_tell(d, DRIFT_UPSERT_NOT_UNIQUE, drift_in(d, op, member),
+	    drift_table_name(d, t),
+	    drift_text(d, "create unique index %son %s (%s);",
+		declared_name(d, r, columns, count), r->table.sql,
+		names_of(d, columns, count)),
+	    "no unique index has the columns %s and no others",
+	    names_of(d, columns, count));
 }
 
 static void
@@ -167,16 +186,12 @@ check_upsert(struct drift *d, const struct resource *r,
 {
 	const struct operation *op = drift_operation(d, r, VERB_CREATE);
 
-	if (op == NULL || op->upsert_count == 0 ||
-	    is_unique(t, op->upsert, op->upsert_count))
+	if (op == NULL)
 		return;
-	drift_tell(d, DRIFT_UPSERT_NOT_UNIQUE, drift_in(d, op, "upsert"),
-	    drift_table_name(d, t),
-	    drift_text(d, "create unique index %son %s (%s);",
-		declared_name(d, r, op), r->table.sql,
-		names_of(d, op->upsert, op->upsert_count)),
-	    "no unique index has the columns %s and no others",
-	    names_of(d, op->upsert, op->upsert_count));
+	check_known(d, r, t, "upsert", op->upsert, op->upsert_count);
+	if (op->bulk != NULL)
+		check_known(d, r, t, "bulk", op->bulk->key,
+		    op->bulk->key_count);
 }
 
 static void

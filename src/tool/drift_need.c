@@ -58,6 +58,8 @@ need_create(struct needs *n, size_t role, const struct operation *op)
 	/* The columns that tell rows apart are not set again. */
 	for (size_t i = 0; i < op->upsert_count; i++)
 		need_field(n, role, op->upsert[i], CATALOG_SELECT, op);
+	for (size_t i = 0; op->bulk != NULL && i < op->bulk->key_count; i++)
+		need_field(n, role, op->bulk->key[i], CATALOG_SELECT, op);
 }
 
 static void

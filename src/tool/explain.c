@@ -108,6 +108,12 @@ explain_headers(const struct operation *op, FILE *out)
 	if (op->batch_max > 0)
 		fprintf(out, "          array: up to %u rows\n",
 		    op->batch_max);
+	if (op->bulk != NULL)
+		fprintf(out, "          records: up to %u, an array or lines, "
+		    "each for itself\n", op->bulk->max);
+	if (op->pressure != NULL)
+		fprintf(out, "          pressure: of the queue %s\n",
+		    op->pressure);
 	explain_names("duplicates, by Prefer: resolution", op->upsert,
 	    op->upsert_count, out);
 	explain_names("search", op->search, op->search_count, out);

@@ -219,7 +219,9 @@ write_validation(struct flow *f, const struct way *w)
 	if (w->taken != NULL)
 		fprintf(f->out, "The body by %s (%s%s); unknown members are "
 		    "refused.", md_code(f->arena, op->body_file),
-		    w->taken->name, op->batch_max > 0 ? ", or an array" : "");
+		    w->taken->name, op->bulk != NULL ?
+		    ", or many, each for itself" : op->batch_max > 0 ?
+		    ", or an array" : "");
 	else
 		fputs("No body is taken.", f->out);
 	if (strchr(op->pattern, '{') != NULL)

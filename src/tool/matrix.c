@@ -299,6 +299,7 @@ write_schemas(struct matrix *m, const struct operation *op,
 	if (taken != NULL)
 		fprintf(m->out, "- Takes: %s, as %s%s\n",
 		    md_code(m->arena, op->body_file), taken->name,
+		    op->bulk != NULL ? ", or many of them, each for itself" :
 		    op->batch_max > 0 ? ", or an array of them" : "");
 	else
 		fputs("- Takes: no body\n", m->out);

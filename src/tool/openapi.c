@@ -131,9 +131,10 @@ static void
 write_body_schema(struct openapi *doc, const struct operation *op,
     const struct component *component)
 {
+	unsigned most = op->bulk != NULL ? op->bulk->max : op->batch_max;
 	struct pen *pen = &doc->pen;
 
-	if (op->batch_max == 0) {
+	if (most == 0) {
 		openapi_component(doc, "schema", component);
 		return;
 	}
@@ -143,7 +144,7 @@ write_body_schema(struct openapi *doc, const struct operation *op,
 	pen_object(pen, NULL);
 	pen_text(pen, "type", "array");
 	pen_number(pen, "minItems", 1);
-	pen_number(pen, "maxItems", op->batch_max);
+	pen_number(pen, "maxItems", most);
 	openapi_component(doc, "items", component);
 	pen_close(pen);
 	pen_close(pen);
@@ -166,6 +167,10 @@ write_body(struct openapi *doc, const struct operation *op)
 	if (component->example != NULL)
 		pen_json(pen, "example", component->example);
 	pen_close(pen);
+	if (op->bulk != NULL)
+		pen_json(pen, "application/x-ndjson", "{\"schema\":{\"type\":"
+		    "\"string\",\"description\":\"A record a line, as many as "
+		    "an array may have.\"}}");
 	pen_close(pen);
 	pen_close(pen);
 }

@@ -364,6 +364,11 @@ openapi_parameters(struct openapi *doc, const struct operation *op,
 		write_select(doc, op);
 	if (op->verb == VERB_LIST)
 		write_list(doc, op);
+	if (op->bulk != NULL)
+		pen_json(&doc->pen, NULL, "{\"name\":\"recovers\",\"in\":"
+		    "\"query\",\"description\":\"Ids of rejected records that "
+		    "these stand for, with commas; they are kept no longer. With "
+		    "an array or lines only.\",\"schema\":{\"type\":\"string\"}}");
 	for (size_t i = first; op->query_file != NULL &&
 	     i < op->argument_count; i++)
 		write_plain(doc, op->arguments[i].name, "query",

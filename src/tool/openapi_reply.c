@@ -14,6 +14,18 @@
 #define TEXT "{\"type\":\"string\"}"
 #define NUMBER "{\"type\":\"integer\",\"minimum\":0}"
 
+/* What came of many records. */
+#define RECORDS "{\"type\":\"object\",\"properties\":{\"accepted\":" NUMBER \
+	",\"duplicates\":" NUMBER ",\"rejected\":" NUMBER                     \
+	",\"rejections\":{\"type\":\"array\",\"maxItems\":1000,\"items\":{"   \
+	"\"type\":\"object\",\"properties\":{\"index\":" NUMBER ",\"line\":"    \
+	NUMBER ",\"code\":" TEXT ",\"message\":" TEXT ",\"column\":" NUMBER   \
+	",\"issues\":{\"type\":\"array\",\"items\":{\"$ref\":"               \
+	"\"#/components/schemas/RefusalIssue\"}},\"issues_truncated\":{"       \
+	"\"type\":\"boolean\",\"const\":true}},\"required\":[\"index\","       \
+	"\"code\",\"message\"]}}},\"required\":[\"accepted\",\"duplicates\","  \
+	"\"rejected\",\"rejections\"]}"
+
 /* ---- header fields ---- */
 
 static const struct {
@@ -360,6 +372,25 @@ write_success(struct openapi *doc, const struct operation *op, int status,
 	pen_close(&doc->pen);
 }
 
+/* Of many records, each for itself. */
+static void
+write_ingested(struct openapi *doc, const struct operation *op)
+{
+	struct pen *pen = &doc->pen;
+
+	pen_object(pen, "200");
+	pen_text(pen, "description", "What came of the records of an array or a "
+	    "text of lines: how many were accepted, were there already or were "
+	    "rejected, and the first rejections.");
+	write_success_headers(doc, op);
+	pen_json(pen, "content", "{\"application/json\":{\"schema\":{\"type\":"
+	    "\"object\",\"properties\":{\"ok\":{\"type\":\"boolean\","
+	    "\"const\":true},\"data\":" RECORDS ",\"meta\":{\"$ref\":"
+	    "\"#/components/schemas/ReplyMeta\"}},\"required\":[\"ok\","
+	    "\"data\",\"meta\"]}}}");
+	pen_close(pen);
+}
+
 static void
 write_successes(struct openapi *doc, const struct operation *op)
 {
@@ -369,6 +400,8 @@ write_successes(struct openapi *doc, const struct operation *op)
 
 	if (op->verb == VERB_READ)
 		description = "The row.";
+	if (op->bulk != NULL)
+		write_ingested(doc, op);
 	if (resolves)
 		write_success(doc, op, 200, "It was created, merged or left "
 		    "as it was, as `Prefer: resolution=` has asked.", true);

@@ -19,6 +19,7 @@ enum trait {
 	WRITES = 32,
 	HEARS_KEY = 64, NEEDS_KEY = 128,
 	HEARS_MATCH = 256, NEEDS_MATCH = 512,
+	TAKES_MANY = 1024,	/* records at once, each for itself */
 };
 
 /*
@@ -48,6 +49,7 @@ static const unsigned traits_of_problem[PROBLEM_COUNT] = {
 	[PROBLEM_URI_TOO_LONG] = ALWAYS,
 	[PROBLEM_UNSUPPORTED_MEDIA_TYPE] = READS_BODY,
 	[PROBLEM_VALIDATION_FAILED] = ALWAYS,
+	[PROBLEM_ALL_REJECTED] = TAKES_MANY,
 	[PROBLEM_IDEMPOTENCY_KEY_REUSED] = HEARS_KEY,
 	[PROBLEM_PRECONDITION_REQUIRED] = NEEDS_MATCH,
 	[PROBLEM_RATE_LIMITED] = ALWAYS,
@@ -95,6 +97,8 @@ traits_of(const struct contract *contract, const struct operation *op)
 		{ op->idempotency == DEMAND_REQUIRED, NEEDS_KEY },
 		{ changes, HEARS_MATCH },
 		{ op->match == DEMAND_REQUIRED, NEEDS_MATCH },
+		/* They may stand for rejected ones that are gone. */
+		{ op->bulk != NULL, TAKES_MANY | FINDS },
 	};
 	unsigned traits = 0;
 

@@ -101,8 +101,9 @@ json_demands(struct buf *b, const struct operation *op)
 	enum demand match = changes && op->match == DEMAND_NONE ?
 	    DEMAND_OPTIONAL : op->match;
 
-	buf_format(b, ",\"idempotency\":%s,\"match\":%s,\"batch\":%u",
-	    words[op->idempotency], words[match], op->batch_max);
+	buf_format(b, ",\"idempotency\":%s,\"match\":%s,\"batch\":%u,"
+	    "\"bulk\":%u", words[op->idempotency], words[match],
+	    op->batch_max, op->bulk != NULL ? op->bulk->max : 0);
 	buf_string(b, ",\"rate\":");
 	if (op->rate != NULL)
 		buf_json_string(b, op->rate->name);

@@ -342,6 +342,10 @@ write_input(struct writer *w)
 		buf_format(w->out, "\n/** At most %u at once: all or none. */"
 		    "\nexport interface %sManyInput {\n  body: %s[];\n}\n",
 		    op->batch_max, w->pascal, body_type(w));
+	if (op->bulk != NULL)
+		buf_format(w->out, "\n/** At most %u at once, each for itself. */"
+		    "\nexport interface %sManyInput {\n  body: %s[];\n}\n",
+		    op->bulk->max, w->pascal, body_type(w));
 }
 
 static void

@@ -19,7 +19,7 @@ static const char *const client_types[] = { "All", "CallOptions", "Client",
 	"RollbackOption", "Route", "Searched", "Select", "Selected",
 	"Selecting", "Sorted", "TextFilter", "Told", "TransportProblem",
 	"UpsertOption", "Upserted", NULL };
-static const char *const problem_types[] = { "Problem", NULL };
+static const char *const problem_types[] = { "Ingested", "Problem", NULL };
 static const char *const language[] = { "NonNullable", "Pick", "Promise",
 	NULL };
 static const char *const suffixes[] = { "Filters", "Input", "ManyInput",
@@ -212,6 +212,29 @@ write_read(struct writer *w)
 }
 
 /* One row, or as many as the array has; each way is a signature. */
+/* Of one record the row, of many what came of them. */
+static void
+write_bulk(struct writer *w)
+{
+	write_summary(w);
+	write_function(w);
+	buf_format(w->out, "<R extends Return = 'representation'>(\n"
+	    "  client: Client,\n  input: %sInput,\n  options?: %sOptions<R>,\n"
+	    "): Promise<Result<Told<%s, R>, %sProblem>>;\n", w->pascal,
+	    w->pascal, w->row, w->pascal);
+	write_function(w);
+	buf_format(w->out, "(\n  client: Client,\n  input: %sManyInput,\n"
+	    "  options?: %sOptions<Return>,\n"
+	    "): Promise<Result<Ingested, %sProblem>>;\n", w->pascal, w->pascal,
+	    w->pascal);
+	write_function(w);
+	buf_format(w->out, "(\n  client: Client,\n"
+	    "  input: %sInput | %sManyInput,\n  options?: %sOptions<Return>,"
+	    "\n): Promise<Result<unknown, %sProblem>", w->pascal, w->pascal,
+	    w->pascal, w->pascal);
+	write_body(w, "input");
+}
+
 static void
 write_many(struct writer *w, const char *parameters, const char *one,
     const char *arguments)
@@ -247,6 +270,10 @@ write_create(struct writer *w)
 	const char *one = upserts ? arena_format(w->ts->arena,
 	    "Upserted<%s, U>", w->row) : w->row;
 
+	if (w->op->bulk != NULL) {
+		write_bulk(w);
+		return;
+	}
 	if (w->op->batch_max > 0) {
 		write_many(w, parameters, one, arguments);
 		return;

@@ -49,6 +49,29 @@ static const char head[] =
     "\n/** All that operations can give, by code. */\n"
     "export interface Problems {\n";
 
+/* Where an operation takes many records. */
+static const char many[] =
+    "\n/** A record that was rejected, by where it stood, from 0. */\n"
+    "export interface RecordRejection {\n"
+    "  index: number;\n"
+    "  /** In a text of lines, from 1. */\n"
+    "  line?: number;\n"
+    "  code: string;\n"
+    "  /** For people. */\n"
+    "  message: string;\n"
+    "  /** Where the line ceases to be JSON. */\n"
+    "  column?: number;\n"
+    "  issues?: Issue[];\n"
+    "  issues_truncated?: true;\n"
+    "}\n"
+    "\n/** What came of many records; the first 1000 rejections are told. */\n"
+    "export interface Ingested {\n"
+    "  accepted: number;\n"
+    "  duplicates: number;\n"
+    "  rejected: number;\n"
+    "  rejections: RecordRejection[];\n"
+    "}\n";
+
 static const char tail[] =
     "}\n"
     "\nexport type ProblemCode = keyof Problems;\n"
@@ -106,6 +129,7 @@ write_code(const struct code *code, struct buf *out)
 		[PROBLEM_VALIDATION_FAILED] = " & { issues: Issue[] }",
 		[PROBLEM_INVALID_QUERY] = " & { issues: Issue[] }",
 		[PROBLEM_INVALID_CURSOR] = " & { issues: Issue[] }",
+		[PROBLEM_ALL_REJECTED] = " & { records?: Ingested }",
 		[PROBLEM_MALFORMED_JSON] = " & {\n"
 		    "    /** Where the text ceases to be JSON. */\n"
 		    "    offset?: number;\n    line?: number;\n"
@@ -140,6 +164,19 @@ write_issue_codes(struct buf *out)
 	buf_string(out, ";\n");
 }
 
+static bool
+takes_many(struct typescript *ts)
+{
+	size_t count;
+	const struct operation *op = contract_operations(ts->contract,
+	    &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (op[i].bulk != NULL)
+			return true;
+	return false;
+}
+
 void
 typescript_problems(struct typescript *ts, struct buf *out)
 {
@@ -147,5 +184,7 @@ typescript_problems(struct typescript *ts, struct buf *out)
 	for (const struct code *c = codes_of(ts); c != NULL; c = c->next)
 		write_code(c, out);
 	buf_string(out, tail);
+	if (takes_many(ts))
+		buf_string(out, many);
 	write_issue_codes(out);
 }

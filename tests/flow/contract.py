@@ -43,6 +43,7 @@ class Operation:
         self.related = set(row.get("related", {}))
         self.idempotency = row.get("idempotency")
         self.match = row.get("match")
+        self.bulk = "bulk" in row
         self.errors = {e["code"]: e.get("status") for e in
                        row.get("errors", {}).values()}
         if self.method != "GET":
@@ -59,6 +60,7 @@ class Webhook:
     document."""
     verb, method, returns, status, cache = "event", "POST", None, 202, None
     roles, related, idempotency, match, errors = ["anon"], set(), None, None, {}
+    bulk = False
 
     def __init__(self, row):
         self.name = f"webhooks.{row['webhook']}"
@@ -132,7 +134,8 @@ class Contract:
             "malformed_json": body, "unsupported_media_type": body,
             "invalid_cursor": o.verb == "list",
             "token_missing": self.about.get("anonymous") not in o.roles,
-            "not_found": o.verb not in ("list", "create"),
+            "not_found": o.bulk or o.verb not in ("list", "create"),
+            "all_rejected": o.bulk,
             "conflict": write, "referenced": write,
             "idempotency_key_missing": once == "required",
             "idempotency_key_invalid": once, "request_in_progress": once,
@@ -239,6 +242,12 @@ class Contract:
             tap.same((reply.status in (200, 202), reply.json["data"]),
                      (True, {"state": state}), "an event")
             return
+        if operation.verb == "create" and "rejections" in (
+                reply.json["data"] or {}):
+            tap.same((reply.status, list(reply.json["data"])), (200, [
+                "accepted", "duplicates", "rejected", "rejections"]),
+                "many records")
+            return
         applied = told.get("preference-applied", "")
         tap.same(reply.status, 200 if "resolution=" in applied else
                  operation.status, "status")
@@ -284,7 +293,7 @@ class Contract:
             assert name not in reply.headers, name
         error = reply.json["error"]
         known = {"code", "status", "message", "retryable", "issues",
-                 "issues_truncated", "offset", "line", "column"}
+                 "issues_truncated", "offset", "line", "column", "records"}
         assert set(error) <= known, set(error) - known
         tap.same(error["status"], reply.status, "status in the body")
         found = (reply.status, error["code"])

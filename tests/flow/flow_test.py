@@ -970,6 +970,13 @@ def companies(s, owner, agent, account):
     refused(s.curl("POST", "/api/events", agent,
                    {**event, "company_id": ABSENT}), 422,
             "company_not_found")
+    reply = s.curl("POST", "/api/events", agent, [event, event])
+    same((reply.status, reply.data["duplicates"]), (200, 2), reply.body)
+    refused(s.curl("POST", "/api/events", agent,
+                   [{**event, "company_id": ABSENT}]), 422, "all_rejected")
+    rejected, = s.get("/api/rejections", agent).data
+    same(s.curl("DELETE", f"/api/rejections/{rejected['id']}",
+                agent).data["code"], "company_not_found")
     reply = s.curl("POST", "/api/events/batch", agent, {"events": [
         event, {"company_id": company, "kind": "comment", "message": "hm"}]})
     same(reply.data, {"accepted": 1, "duplicates": 1}, reply.body)

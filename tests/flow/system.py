@@ -316,6 +316,8 @@ class System:
             "metric_file": self.directory / "metrics",
             "log_file": self.log_path(number),
             "workers": 2, "threads": 4, "drain_ms": 10000, "rates": "off",
+            # Most tests have no workers: what waits must keep nobody out.
+            "pressure_age_s": 0,
         }
         if os.geteuid() == 0:
             settings["socket_mode"] = 666
@@ -386,6 +388,13 @@ class System:
             raise AssertionError(f"render {template}: {text.stderr}")
         target.write_text(text.stdout)
 
+    def _bulk(self):
+        """The resources that take many records at once."""
+        rows = [json.loads(path.read_text()) for path in
+                sorted(pathlib.Path(self.contract).glob("resources/*.json"))]
+        return [row["resource"] for row in rows
+                if "bulk" in row["operations"].get("create", {})]
+
     def _render_site(self):
         cors = json.loads((pathlib.Path(self.contract) /
                            "api.json").read_text()).get("cors", {})
@@ -399,7 +408,7 @@ class System:
                      WEB=self.web or self.directory / "web",
                      ORIGINS=",".join(cors.get("origins", [])),
                      CREDENTIALS=str(cors.get("credentials")).lower(),
-                     **self.limits)
+                     BULK="|".join(self._bulk()) or "(?!)", **self.limits)
         if self.edit:
             site = self.directory / "site.conf"
             site.write_text(self.edit(site.read_text()))

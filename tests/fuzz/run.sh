@@ -10,7 +10,7 @@ top=${SRCDIR:-.}
 fuzz=${BUILDDIR:-.}/tests/fuzz
 seconds=${FUZZ_SECONDS:-20}
 suites=${LOCKSTEP_SUITES:-$top/../shared/suites}
-targets=${FUZZ_TARGETS:-reader schema validator pattern request list token hook}
+targets=${FUZZ_TARGETS:-reader schema validator pattern request list token hook records}
 
 set -- $targets
 echo "1..$#"

@@ -103,6 +103,14 @@ def lists():
         seed("list", query)
 
 
+def records():
+    for text in ('[{"a":1},{"b":"]"},[[],"\\\\"],null,-1.5e3 , true ]',
+                 '[]', ' [ ] ', '{"a":1}\r\n\n {"b":[1,2]}\nnull', '[1,]',
+                 '[,1]', '[1 2]', '["a""b"]', '[{}]x', '[[1],[{"a":"\\""}]]',
+                 '\ufeff1\n2'):
+        seed("records", text)
+
+
 def tokens():
     seed("token", '#{"alg":"HS256","typ":"JWT"}\n{"role":"authenticated",'
          '"sub":"alice","iat":1,"exp":4102444800}')
@@ -133,6 +141,7 @@ reader()
 schemas()
 requests()
 lists()
+records()
 tokens()
 hooks()
 for target in sorted(written):

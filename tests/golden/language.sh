@@ -51,6 +51,9 @@ verdicts='
 1 jobs.refused/jobs/b.json
 1 jobs.refused/jobs/c.json
 1 jobs.refused/jobs/e.json
+1 bulk.refused/resources/companies.json
+1 bulk.refused/resources/people.json
+1 bulk.refused/resources/places.json
 1 webhooks.refused/webhooks/a.json
 1 webhooks.refused/webhooks/b.json
 1 webhooks.refused/webhooks/c.json

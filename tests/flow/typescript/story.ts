@@ -7,7 +7,7 @@ import {
   ABSENT, ALICE, BOB, accountInvitations, accountMembers, accounts, affiliates,
   alice, bob, campaigns, commissions, companies, couponRedemptions, coupons,
   draft, events, good, letters, newLetter, nobody, payouts, psql, referrals,
-  refused, registered, service, stranger, supportTickets, users,
+  refused, registered, rejections, service, stranger, supportTickets, users,
 } from './world.ts';
 import type { Somebody } from './world.ts';
 import type * as api from './api/index.ts';
@@ -356,7 +356,16 @@ async function happenings(
   const made = good(await events.create(agent, { body: event })).data;
   same(good(await events.read(owner, { id: made.id })).data.score, 9);
   same(good(await events.create(agent, { body: [
-    { company_id, kind: 'praise', message: 'good' }] })).data.length, 1);
+    { company_id, kind: 'praise', message: 'good' }] })).data,
+  { accepted: 1, duplicates: 0, rejected: 0, rejections: [] });
+  const gone = refused(await events.create(agent, { body: [
+    { ...event, company_id: ABSENT }] }), 'all_rejected');
+  same(gone.records?.rejections[0]?.code, 'company_not_found');
+  const rejected = good(await rejections.find(agent,
+    { code: 'company_not_found' })).data;
+  same(rejected.length, 1);
+  same(good(await rejections.discard(agent, { id: rejected[0]!.id })).data.code,
+    'company_not_found');
   refused(await events.create(agent, { body: event }), 'external_id_taken');
   refused(await events.create(agent, { body: { ...event,
     company_id: ABSENT } }), 'company_not_found');

@@ -63,6 +63,7 @@ export const events = watched('events', api.events);
 export const letters = watched('letters', api.letters);
 export const payouts = watched('payouts', api.payouts);
 export const referrals = watched('referrals', api.referrals);
+export const rejections = watched('rejections', api.rejections);
 export const supportTickets = watched('supportTickets', api.supportTickets);
 export const users = watched('users', api.users);
 
