@@ -101,7 +101,7 @@ select pg_temp.id('letter ' || g), pg_temp.user_id(w.owner),
 	w.status,
 	case when w.status <> 'draft' then
 		case when g % 2 = 0 then 'post' else 'email' end end,
-	case when w.status = 'sent' then 'Dear ' || w.name || E',\n\n'
+	case when w.status in ('ready', 'sent') then 'Dear ' || w.name || E',\n\n'
 		|| pg_temp.pick('opening ' || g,
 		'Thank you for your patience.',
 		'I hope that this letter finds you well.',
@@ -128,7 +128,8 @@ cross join lateral (select
 	pg_temp.pick('to ' || g, 'Ada Byron', 'Emil Post', 'Max Planck',
 		'Jane Doe', 'Rosa Parks', 'Li Wei'),
 	case when g * 7 % 20 < 8 then 'draft' when g * 7 % 20 = 8 then 'queued'
-		when g * 7 % 20 = 9 then 'failed' else 'sent' end,
+		when g * 7 % 20 = 9 then 'failed'
+		when g * 7 % 20 = 10 then 'ready' else 'sent' end,
 	:'anchor'::timestamptz - (g / 4) * interval '137 minutes'
 ) as w (owner, name, status, at)
 on conflict do nothing;

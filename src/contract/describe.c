@@ -283,10 +283,17 @@ describe_job(struct buf *out, const struct job_kind *k)
 		buf_format(out, "  args %s\n", k->args_file);
 	describe_call(out, "prepares", k->prepare);
 	describe_call(out, "calls", &k->call);
+	describe_call(out, "failed calls", k->failed);
 	describe_call(out, "dead calls", k->dead);
-	buf_format(out, "  attempts %u of %u ms, after %u to %u ms\n",
-	    k->attempts, k->timeout_ms, k->backoff_base_ms,
-	    k->backoff_max_ms);
+	buf_format(out, "  attempts %u of %u ms, after ", k->attempts,
+	    k->timeout_ms);
+	for (size_t i = 0; i < k->backoff_step_count; i++)
+		buf_format(out, "%s%u", i == 0 ? "" : ", ",
+		    k->backoff_steps_ms[i]);
+	if (k->backoff_step_count == 0)
+		buf_format(out, "%u to %u", k->backoff_base_ms,
+		    k->backoff_max_ms);
+	buf_string(out, " ms\n");
 	if (k->concurrency > 0)
 		buf_format(out, "  at once %u\n", k->concurrency);
 	if (k->batch > 1)

@@ -141,7 +141,8 @@ struct loader {
 /* Kinds of members, and the tables that objects are held against. */
 enum kind {
 	KIND_TEXT, KIND_NUMBER, KIND_FLAG, KIND_OBJECT, KIND_TEXTS,
-	KIND_NAMES		/* a text, or a list of texts */
+	KIND_NAMES,		/* a text, or a list of texts */
+	KIND_NUMBERS		/* a list of integers */
 };
 struct member {
 	const char *name;

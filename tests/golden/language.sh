@@ -54,6 +54,8 @@ verdicts='
 1 bulk.refused/resources/companies.json
 1 bulk.refused/resources/people.json
 1 bulk.refused/resources/places.json
+1 jobs.refused/jobs/f.json
+1 jobs.refused/jobs/g.json
 1 webhooks.refused/webhooks/a.json
 1 webhooks.refused/webhooks/b.json
 1 webhooks.refused/webhooks/c.json

@@ -80,6 +80,7 @@ def manual_contract():
         "jobs/letter.json": job, "jobs/payment.json": json.dumps({
             "job": "payment.settle", "kind": "sql", "call": "app.settle"}),
         "schemas/letter_job.json": an_object(letter_id=UUID),
+        "schemas/written_letter.json": an_object(content=TEXT),
         "schemas/user.json": an_object(id=UUID, author_id=UUID),
         "schemas/send_letter.json": an_object(channel=TEXT)})
 

@@ -30,7 +30,7 @@ NOBODY = "false"
 # resource -> what a user of the application may see, change and delete.
 TRUTH = {
     "letters": (OWNER, OWNER + " and status = 'draft'",
-                OWNER + " and status in ('draft', 'sent', 'failed')"),
+                OWNER + " and status in ('draft', 'ready', 'sent', 'failed')"),
     "users": ("id = '{user}'", "id = '{user}'", NOBODY),
     "coupons": (NOBODY, NOBODY, NOBODY),
     "campaigns": ("is_public and status = 'active' and starts_at <= now() "
