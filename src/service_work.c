@@ -5,9 +5,11 @@
  */
 #include "service.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "call.h"
 #include "work/work.h"
 
@@ -27,6 +29,8 @@ struct job_service {
 	struct arena *arena;
 	struct config config;
 	struct contract *contract;
+	struct services *services;
+	struct peer_ranges *ranges;
 };
 
 static void
@@ -35,6 +39,8 @@ drop(void *context, struct work_options *options)
 	struct job_service *s = (struct job_service *)options;
 
 	(void)context;
+	services_free(s->services);
+	peer_ranges_free(s->ranges);
 	contract_free(s->contract);
 	arena_free(s->arena);
 	free(s);
@@ -87,6 +93,30 @@ queues_known(const struct job_service *s, const struct beginning *from,
 	return true;
 }
 
+/*
+ * A service that is not known keeps nobody from beginning, as other jobs can be
+ * run; but whoever begins is told.
+ */
+static void
+services_read(struct job_service *s)
+{
+	struct buf missing;
+	char *lines, *line;
+
+	buf_init(&missing, 1 << 16);
+	s->services = services_open(s->contract, s->config.services,
+	    s->config.service_secrets, &missing);
+	lines = missing.at;
+	while (lines != NULL && (line = strsep(&lines, "\n")) != NULL) {
+		if (*line == '\0')
+			continue;
+		fprintf(stderr, "lockstep: %s\n", line);
+		log_event(LOG_WARN, "service_missing", LOG_TEXT("cause",
+		    line));
+	}
+	buf_release(&missing);
+}
+
 static bool
 options_read(struct job_service *s, const struct beginning *from,
     struct buf *faults)
@@ -104,7 +134,18 @@ options_read(struct job_service *s, const struct beginning *from,
 	s->contract = service_contract(c, faults);
 	if (s->contract == NULL || !queues_known(s, from, faults))
 		return false;
+	if (!service_ranges(c, &s->ranges, faults))
+		return false;
+	services_read(s);
+	o->ranges = s->ranges;
 	o->contract = s->contract;
+	o->services = s->services;
+	o->service_ca_file = c->service_ca_file;
+	o->calls = c->work_calls;
+	o->call_connections = c->work_call_connections;
+	o->open_ms = c->work_breaker_ms;
+	o->open_max_ms = c->work_breaker_max_ms > c->work_breaker_ms ?
+	    c->work_breaker_max_ms : c->work_breaker_ms;
 	o->store = service_store(c);
 	o->store.database = c->work_database;
 	o->store.database_read = NULL;

@@ -504,8 +504,10 @@ body_accept(struct accepting *a)
 static void
 argument_add(struct accepting *a, const struct job_argument *argument)
 {
-	const struct field *field = field_find(a->op->arguments,
-	    a->op->argument_count, argument->name, strlen(argument->name));
+	size_t added = a->op->added_count;
+	const struct field *field = field_find(a->op->arguments +
+	    (a->op->argument_count - added), added, argument->name,
+	    strlen(argument->name));
 
 	if (field != NULL)
 		a->values[a->value_count++] = (struct value){ field,

@@ -178,6 +178,7 @@ struct operation {
 	const struct schema *body;	/* judged; NULL = none is taken */
 	const struct field *arguments;	/* VERB_CALL: all that may be given */
 	size_t argument_count;
+	size_t added_count;	/* a job's: the last ones, by the worker */
 	const bool *required;	/* VERB_CALL: of the arguments, must it be? */
 	const struct field *returns;	/* VERB_CALL: columns that may leave */
 	size_t return_count;		/* 0 with returns_file: any json */
@@ -298,6 +299,9 @@ struct job_kind {
 	unsigned concurrency;		/* in a worker process; 0 = any */
 	unsigned batch;			/* in one transaction; 1 = each alone */
 	unsigned backoff_base_ms, backoff_max_ms;
+	const unsigned *backoff_steps_ms;	/* after the first attempt, the
+						 * second, ...; NULL = none */
+	size_t backoff_step_count;
 	/*
 	 * Held by a lease that is committed before it runs, not by the
 	 * transaction that runs it: http, and what may take longer than
@@ -306,6 +310,9 @@ struct job_kind {
 	bool leased;
 	struct operation call;		/* of sql: the job.  Of http: takes
 					 * job_id and what was returned */
+	const struct operation *failed;	/* after each attempt that was none:
+					 * the arguments, job_id, attempt,
+					 * code; NULL = nothing */
 	const struct operation *dead;	/* when it is given up: the arguments
 					 * and reason; NULL = nothing */
 	const struct job_error *errors;
@@ -314,10 +321,14 @@ struct job_kind {
 	const struct operation *prepare;	/* arguments -> jsonb of path,
 						 * headers, body; NULL = the
 						 * body is the arguments */
-	const char *url;		/* name of the setting that has it */
+	const char *url;		/* name of the setting that has it; NULL
+					 * = prepare says it (a kind of ours) */
 	const char *secret;		/* likewise; NULL = none */
 	const char *returns_file;	/* judges the reply; NULL = any */
 	const struct schema *returns;
+	const struct message *messages;	/* what a kind of ours delivers; of
+					 * others none */
+	size_t message_count;
 };
 enum { JOB_HELD_MS = 1000 };
 
@@ -333,9 +344,10 @@ const struct job_error *contract_job_error(const struct job_kind *kind,
 
 /*
  * Judges the arguments of a job, JSON text, into the input of an operation of
- * its kind (&kind->call, kind->dead, kind->prepare).  `more` are arguments that
- * the worker adds by itself, by name and in text form, such as the reason.
- * PROBLEM_VALIDATION_FAILED with issues: they break the schema.
+ * its kind (&kind->call, kind->failed, kind->dead, kind->prepare).  `more` is
+ * what the worker knows by itself, by name and in text form (NULL = SQL's),
+ * such as the reason: of it the operation gets what it has among its added
+ * arguments.  PROBLEM_VALIDATION_FAILED with issues: they break the schema.
  * PROBLEM_MALFORMED_JSON.
  */
 struct job_argument {
@@ -345,6 +357,43 @@ enum problem contract_accept_job(struct scope *sc,
     const struct operation *operation, const char *args,
     const struct job_argument *more, size_t more_count,
     const struct input **ret) MUST_CHECK;
+
+/*
+ * What a kind's `prepare` said of the call: {"path", "query", "method",
+ * "headers", "body" or "text", "skip"}, and of a kind without a url {"url",
+ * "destination", "sign": {"id", "keys"}} as well; members may be absent.
+ */
+struct job_header {
+	const char *name, *value;
+};
+struct job_request {
+	bool skip;		/* there is nothing to do any more */
+	const char *method;	/* or NULL */
+	const char *path, *query;	/* or NULL: nothing beside the url's */
+	const struct job_header *headers;
+	size_t header_count;
+	const char *body;	/* NULL = none */
+	size_t body_length;
+	bool json;		/* the body is */
+	const char *url, *destination;		/* or NULL */
+	const char *sign_id, *sign_keys;	/* or NULL */
+};
+
+/*
+ * Reads it, in the arena.  PROBLEM_INTERNAL, with a cause that holds no value,
+ * when it is no such thing, or no request can be made of it.
+ */
+enum problem contract_job_request(struct scope *sc,
+    const struct job_kind *kind, const char *said, struct job_request *ret)
+    MUST_CHECK;
+
+/*
+ * What a service said, judged by the kind's `returns`: the text, when it is
+ * JSON that Postgres takes, else NULL.  PROBLEM_VALIDATION_FAILED with issues,
+ * or with a cause, when `returns` wants something else.
+ */
+enum problem contract_job_reply(struct scope *sc, const struct job_kind *kind,
+    const char *body, size_t length, const char **ret) MUST_CHECK;
 
 /* A judged value for a column or argument; text NULL is SQL's NULL. */
 struct value {
@@ -487,6 +536,20 @@ struct webhook {
 	struct operation operation;
 };
 const struct webhook *contract_webhooks(const struct contract *contract,
+    size_t *ret_count);
+
+/*
+ * What the API tells the endpoints of its callers: messages/NAME.json.  With
+ * any, contract_jobs() has one more kind, which delivers them.
+ */
+struct message {
+	const char *name;		/* letter.ready */
+	const char *file;		/* messages/letter.ready.json */
+	const char *summary;		/* or NULL */
+	const char *data_file;
+	const struct schema *data;
+};
+const struct message *contract_messages(const struct contract *contract,
     size_t *ret_count);
 
 /*

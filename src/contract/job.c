@@ -16,6 +16,7 @@ enum {
 	BACKOFF_MAX_MS = 3600000,
 	HOUR_MS = 3600000,
 	WEEK_MS = 7 * 24 * HOUR_MS,
+	STEPS_MAX = 100,
 };
 
 /* What a kind may say, and of which type. */
@@ -30,6 +31,7 @@ static const struct said {
 	{ { "summary", KIND_TEXT, false }, OF(SQL) | OF(HTTP) },
 	{ { "args", KIND_TEXT, false }, OF(SQL) | OF(HTTP) },
 	{ { "call", KIND_TEXT, true }, OF(SQL) | OF(HTTP) },
+	{ { "failed", KIND_TEXT, false }, OF(SQL) | OF(HTTP) },
 	{ { "dead", KIND_TEXT, false }, OF(SQL) | OF(HTTP) },
 	{ { "role", KIND_TEXT, false }, OF(SQL) | OF(HTTP) },
 	{ { "queue", KIND_TEXT, false }, OF(SQL) | OF(HTTP) },
@@ -150,12 +152,47 @@ number_load(struct kinding *k, const struct at *at, const char *name,
 	return fallback;
 }
 
+/* Pauses that are said one by one; then nothing is left to be doubled. */
+static void
+steps_load(struct kinding *k, const struct at *at)
+{
+	struct json_object *list = json_object_object_get(at->object,
+	    "steps_ms"), *item;
+	unsigned *steps;
+	size_t count;
+	int64_t ms;
+
+	if (!json_object_is_type(list, json_type_array))
+		return;
+	count = json_object_array_length(list);
+	if (count < 1 || count > STEPS_MAX)
+		fault_value(k->ld, at, "steps_ms", "\"steps_ms\" must have 1 "
+		    "to %d numbers", STEPS_MAX);
+	if (member_number(at, "base_ms", &ms) ||
+	    member_number(at, "max_ms", &ms))
+		fault_value(k->ld, at, "steps_ms", "\"steps_ms\" stands "
+		    "alone; drop \"base_ms\" and \"max_ms\"");
+	steps = arena_alloc(k->ld->arena, (count + 1) * sizeof(*steps));
+	for (size_t i = 0; i < count; i++) {
+		item = json_object_array_get_idx(list, i);
+		ms = json_object_is_type(item, json_type_int) ?
+		    json_object_get_int64(item) : -1;
+		if (ms < 0 || ms > WEEK_MS)
+			fault_item(k->ld, at, "steps_ms", i, "a pause must be "
+			    "an integer from 0 to %d", WEEK_MS);
+		steps[i] = (unsigned)ms;
+	}
+	k->kind.backoff_steps_ms = steps;
+	k->kind.backoff_step_count = count;
+}
+
 static void
 backoff_load(struct kinding *k)
 {
 	static const struct member parts[] = {
 		{ "base_ms", KIND_NUMBER, false },
 		{ "max_ms", KIND_NUMBER, false },
+		{ "steps_ms", KIND_NUMBERS, false },
 	};
 	struct job_kind *kind = &k->kind;
 	struct at at;
@@ -175,6 +212,7 @@ backoff_load(struct kinding *k)
 		fault_value(k->ld, &at, "max_ms", "\"max_ms\" is %u but "
 		    "\"base_ms\" is %u; raise one or lower the other",
 		    kind->backoff_max_ms, kind->backoff_base_ms);
+	steps_load(k, &at);
 }
 
 static void
@@ -308,6 +346,7 @@ operation_of(struct kinding *k, const char *member, const char *example,
 		.verb = VERB_CALL, .method = METHOD_POST, .pattern = "",
 		.body_file = k->kind.args_file, .body = k->args,
 		.arguments = fields, .argument_count = count,
+		.added_count = added_count,
 		.required = required, .status = 200 };
 
 	op.function = relation_load(ld, &k->at, member, example);
@@ -347,11 +386,15 @@ static void
 functions_load(struct kinding *k)
 {
 	static const char *const of_http[] = { "job_id", "result" };
+	static const char *const of_failed[] = { "job_id", "attempt", "code" };
 	static const char *const of_dead[] = { "reason" };
 	struct job_kind *kind = &k->kind;
 
 	kind->call = operation_of(k, "call", "app.write_letter", of_http,
 	    kind->type == JOB_HTTP ? countof(of_http) : 0);
+	if (says(k, "failed"))
+		kind->failed = kept_operation(k, operation_of(k, "failed",
+		    "app.note_failure", of_failed, countof(of_failed)));
 	if (says(k, "dead"))
 		kind->dead = kept_operation(k, operation_of(k, "dead",
 		    "app.give_up_letter", of_dead, countof(of_dead)));

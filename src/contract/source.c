@@ -246,6 +246,7 @@ static const struct {
 	[KIND_OBJECT] = { json_type_object, "an object" },
 	[KIND_TEXTS] = { json_type_array, "a list of strings" },
 	[KIND_NAMES] = { json_type_string, "a string or a list of strings" },
+	[KIND_NUMBERS] = { json_type_array, "a list of integers" },
 };
 
 /* A string that is neither empty nor holds a NUL. */

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/attribute.h"
+#include "base/buf.h"
 
 /*
  * One HTTP exchange with a service of somebody else: what a job calls, where a
@@ -20,8 +21,8 @@
 
 /* Whom a call may reach. */
 enum peer_reach {
-	PEER_PUBLIC,	/* addresses of the internet alone: others named the
-			 * URL */
+	PEER_PUBLIC,	/* addresses of the internet alone, and the ranges
+			 * that the peer is given: others named the URL */
 	PEER_ANY,	/* any: the owner of the deployment named it */
 };
 
@@ -37,7 +38,8 @@ struct peer_call {
 	const void *body;
 	size_t body_length;
 	enum peer_reach reach;
-	bool plain;		/* take http:// */
+	bool plain;		/* take http://; to an address of the ranges it
+				 * is taken anyhow */
 	const char *ca_file;	/* PEM of those to trust; NULL = the system's */
 	unsigned connect_ms, timeout_ms;	/* timeout_ms: for all of it */
 	size_t reply_max;	/* bytes of the reply's body; more is cut off */
@@ -68,15 +70,33 @@ struct peer_reply {
 	uint64_t took_ns;
 };
 
-/* A thread's end of it, which keeps connections open; fetch_init() first. */
+/* Addresses that PEER_PUBLIC reaches besides the internet's. */
+struct peer_ranges;
+
+/*
+ * Reads "10.1.0.0/16 fd00:1::/64": addresses with the length of their prefix
+ * (the whole address without), spaces or commas between.  NULL, with a sentence
+ * in fault, when one is none.
+ */
+struct peer_ranges *peer_ranges_read(const char *text, struct buf *fault)
+    MUST_CHECK;
+void peer_ranges_free(struct peer_ranges *ranges);
+
+/*
+ * A thread's end of it, which keeps connections open; fetch_init() first, and
+ * SIGPIPE is ignored.  The ranges, which may be NULL, must outlive it.
+ */
 struct peer;
-struct peer *peer_new(void);
+struct peer *peer_new(const struct peer_ranges *ranges);
 void peer_free(struct peer *peer);
 
 struct peer_reply peer_exchange(struct peer *peer, struct arena *arena,
     const struct peer_call *call) MUST_CHECK;
 
-/* Is it an address of the internet: no private, local, mapped, test one? */
+/*
+ * Is it an address of the internet, which anybody may be sent to: none that is
+ * private, local, mapped, translated, reserved or for tests?
+ */
 bool peer_is_public(const struct sockaddr *address) MUST_CHECK;
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Housekeeping beside the corridor: replies that were kept, and events of
- * webhooks that were known, long enough are forgotten, by one thread of one worker process, with a connection that it
+ * Housekeeping beside the corridor: replies that were kept, events of webhooks
+ * that were known and messages that were published long enough ago are
+ * forgotten, by one thread of one worker process, with a connection that it
  * opens for that and closes again.  Several servers of a database do not get
  * into each other's way: whoever finds another sweeping has nothing to do.
  */
@@ -14,16 +15,19 @@
 
 enum { FIRST_S = 1, PAUSE_S = 60 };
 
-/* Does any operation of the contract keep replies?  Are events known? */
+/* Does any operation keep replies?  Are events known, messages published? */
 static bool
 keeps(const struct contract *contract, enum sweep what)
 {
-	size_t n, i, webhooks;
+	size_t n, i, webhooks, messages;
 	const struct operation *op = contract_operations(contract, &n);
 
 	(void)contract_webhooks(contract, &webhooks);
+	(void)contract_messages(contract, &messages);
 	if (what == SWEEP_EVENTS)
 		return webhooks > 0;
+	if (what == SWEEP_MESSAGES)
+		return messages > 0;
 	for (i = 0; i < n; i++)
 		if (op[i].idempotency != DEMAND_NONE)
 			return true;
@@ -34,7 +38,8 @@ static void
 sweep(const struct serve_options *o, enum sweep what)
 {
 	static const char *const names[SWEEP_COUNT] = {
-		[SWEEP_REPLIES] = "replies", [SWEEP_EVENTS] = "events" };
+		[SWEEP_REPLIES] = "replies", [SWEEP_EVENTS] = "events",
+		[SWEEP_MESSAGES] = "messages" };
 	struct arena *arena = arena_new();
 	struct store *store = store_new(&o->store, o->contract);
 	struct scope sc;
@@ -69,10 +74,12 @@ sweep_thread(void *arg)
 void
 sweep_start(struct serve_options *options)
 {
+	enum sweep what = 0;
 	pthread_t thread;
 
-	if ((keeps(options->contract, SWEEP_REPLIES) ||
-		keeps(options->contract, SWEEP_EVENTS)) &&
+	while (what < SWEEP_COUNT && !keeps(options->contract, what))
+		what++;
+	if (what < SWEEP_COUNT &&
 	    pthread_create(&thread, NULL, sweep_thread, options) == 0)
 		pthread_detach(thread);
 }

@@ -25,6 +25,14 @@ enum {
 	TEXT_MAX = 24,		/* of a number */
 };
 
+/* A job's transaction may be as long as the job; one around a call may not. */
+static unsigned
+bound_ms(const struct store *st, const struct job_kind *kind)
+{
+	return kind->type == JOB_HTTP ? st->options->statement_timeout_ms :
+	    kind->timeout_ms;
+}
+
 /* The columns of PHRASE_TAKE. */
 enum {
 	TAKE_ID, TAKE_KIND, TAKE_ARGS, TAKE_CLAIMS, TAKE_ROLE, TAKE_ATTEMPT,
@@ -265,7 +273,8 @@ say_scope(struct talk *talk, const struct queue_task *task)
 	const char *params[] = { caller_role(task->caller),
 		caller_claims(task->caller), job->request_id != NULL ?
 		job->request_id : "", job->traceparent != NULL ?
-		job->traceparent : "", number(arena, job->kind->timeout_ms) };
+		job->traceparent : "", number(arena, bound_ms(talk->st,
+		job->kind)) };
 
 	talk_phrase(talk, PHRASE_SCOPE, countof(params), params);
 }
@@ -399,11 +408,12 @@ queue_run(struct scope *sc, struct store *st, const struct queue_task *tasks,
 	if (held && !st->holding)
 		return ending_is(QUEUE_LOST, "lost");
 	if (!held && store_connect(sc, st) != PROBLEM_NONE)
-		return ending_is(QUEUE_LOST, "lost");
+		return ending_is(QUEUE_LOST, "08001");
 	st->holding = false;
 	talk_begin(&talk, sc, st);
 	say_done(&talk, tasks, count);
-	for (i = 0; i < count; i++) {
+	/* What has no input is done without a function. */
+	for (i = 0; i < count && tasks[i].input != NULL; i++) {
 		if (i == 0 || !same_scope(&tasks[i - 1], &tasks[i]))
 			say_scope(&talk, &tasks[i]);
 		say_call(&talk, &tasks[i]);
@@ -444,6 +454,7 @@ queue_settle(struct scope *sc, struct store *st, const struct queue_job *job,
     const struct queue_settlement *settlement)
 {
 	const struct queue_task *dead = settlement->dead;
+	const struct queue_task *failed = settlement->failed;
 	struct queue_result ret;
 	struct talk talk;
 
@@ -452,13 +463,83 @@ queue_settle(struct scope *sc, struct store *st, const struct queue_job *job,
 		return ending_is(QUEUE_LOST, "lost");
 	talk_begin(&talk, sc, st);
 	say_fail(&talk, job, settlement);
-	if (dead != NULL) {
-		say_scope(&talk, dead);
+	if (failed != NULL || dead != NULL)
+		say_scope(&talk, failed != NULL ? failed : dead);
+	if (failed != NULL)
+		say_call(&talk, failed);
+	if (dead != NULL)
 		say_call(&talk, dead);
-	}
 	talk_sync(&talk);
 	ret = result_of(&talk, talk_hear_sync(&talk, deadline_of(sc, st)),
-	    dead != NULL ? job->kind->dead : &job->kind->call);
+	    dead != NULL ? job->kind->dead : failed != NULL ?
+	    job->kind->failed : &job->kind->call);
+	ret.enqueued = ret.ending == QUEUE_DONE && st->enqueued;
+	st->enqueued = false;
+	return ret;
+}
+
+/* ---- Before a call. ---- */
+
+/* The rest of a time, as the error's detail has it. */
+static struct queue_readiness
+shut(const struct talk *talk)
+{
+	const char *detail = PQresultErrorField(talk->error,
+	    PG_DIAG_MESSAGE_DETAIL);
+
+	return (struct queue_readiness){ .ending = QUEUE_SHUT,
+		.wait_ms = detail != NULL ? strtoll(detail, NULL, 10) : 1000 };
+}
+
+/* What breaker_pass() and prepare answered. */
+static void
+heed_answers(const struct talk *talk, size_t pass, size_t prepared,
+    struct queue_readiness *ret)
+{
+	const char *word;
+
+	if (pass < talk->count) {
+		word = PQgetvalue(talk->result[pass], 0, 0);
+		ret->probe = strcmp(word, "probe") == 0;
+		ret->doubtful = strcmp(word, "closed") != 0;
+	}
+	if (prepared < talk->count && PQntuples(talk->result[prepared]) > 0)
+		ret->said = text_at(talk->result[prepared], 0, 0);
+}
+
+struct queue_readiness
+queue_prepare(struct scope *sc, struct store *st, const struct queue_task *task,
+    const char *destination)
+{
+	const struct queue_job *job = task->job;
+	const char *hold[] = { number(sc->arena, job->id),
+		number(sc->arena, job->token) };
+	const char *ask[] = { destination, hold[0], hold[1] };
+	size_t pass = SIZE_MAX, prepared = SIZE_MAX;
+	struct queue_readiness ret = { QUEUE_LOST, .code = "08001" };
+	struct queue_result result;
+	struct talk talk;
+
+	if (store_connect(sc, st) != PROBLEM_NONE)
+		return ret;
+	talk_begin(&talk, sc, st);
+	talk_phrase(&talk, PHRASE_HOLD, countof(hold), hold);
+	if (destination != NULL)
+		pass = talk_phrase(&talk, PHRASE_PASS, countof(ask), ask);
+	if (task->input != NULL) {
+		say_scope(&talk, task);
+		say_call(&talk, task);
+		prepared = talk.count - 1;
+	}
+	talk_sync(&talk);
+	result = result_of(&talk, talk_hear_sync(&talk, deadline_of(sc, st)),
+	    task->input != NULL ? job->kind->prepare : &job->kind->call);
+	if (strcmp(result.code, "LSJ02") == 0)
+		return shut(&talk);
+	ret.ending = result.ending;
+	memcpy(ret.code, result.code, sizeof(ret.code));
+	if (ret.ending == QUEUE_DONE)
+		heed_answers(&talk, pass, prepared, &ret);
 	ret.enqueued = ret.ending == QUEUE_DONE && st->enqueued;
 	st->enqueued = false;
 	return ret;

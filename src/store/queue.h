@@ -80,7 +80,7 @@ void queue_drop(struct scope *sc, struct store *store);
 struct queue_task {
 	const struct queue_job *job;
 	const struct caller *caller;
-	const struct input *input;
+	const struct input *input;	/* NULL = nothing: it is done, alone */
 };
 
 /* What is claimed in the same flush, into another scope. */
@@ -95,10 +95,12 @@ enum queue_ending {
 	QUEUE_FAILED,	/* nothing was done: the function or the commit */
 	QUEUE_FENCED,	/* nothing was done: it is another's, or was settled */
 	QUEUE_LOST,	/* nobody knows: the connection was lost */
+	QUEUE_SHUT,	/* nothing was done: the destination's breaker is open */
 };
 struct queue_result {
 	enum queue_ending ending;
-	char code[8];		/* QUEUE_FAILED: SQLSTATE, or "timeout" */
+	char code[8];		/* SQLSTATE, "timeout", or "lost"; QUEUE_LOST
+				 * with 08001: nothing was sent */
 	bool enqueued;		/* it has left jobs: see queue_wake() */
 };
 
@@ -120,8 +122,9 @@ struct queue_settlement {
 				 * invalid; NULL = it is tried again */
 	int64_t delay_ms;	/* then after this */
 	bool spared;		/* then the attempt does not count */
-	const struct queue_task *dead;	/* with a reason: what is run in the
-					 * same transaction; or NULL */
+	const struct queue_task *failed;	/* what is run in the same */
+	const struct queue_task *dead;		/* transaction, in this order;
+						 * or NULL */
 };
 
 /*
@@ -132,6 +135,56 @@ struct queue_settlement {
 struct queue_result queue_settle(struct scope *sc, struct store *store,
     const struct queue_job *job, const struct queue_settlement *settlement)
     MUST_CHECK;
+
+/* ---- Jobs that call a service: they are leased. ---- */
+
+/*
+ * Before the call, in one transaction, which is fenced: may the destination be
+ * called (NULL = that is not asked), and what does `prepare` of the kind say
+ * (input NULL = it is not called)?  It runs as the caller.
+ */
+struct queue_readiness {
+	enum queue_ending ending;	/* QUEUE_DONE, _SHUT, _FAILED, ... */
+	char code[8];			/* QUEUE_FAILED */
+	const char *said;		/* of prepare, JSON text, or NULL */
+	bool probe;			/* the breaker lets this job alone by */
+	bool doubtful;			/* so is the breaker: tell how it went */
+	int64_t wait_ms;		/* QUEUE_SHUT: ask again after this */
+	bool enqueued;
+};
+struct queue_readiness queue_prepare(struct scope *sc, struct store *store,
+    const struct queue_task *task, const char *destination) MUST_CHECK;
+
+/* How calls of a destination went: first those that went well. */
+struct queue_news {
+	const char *destination;
+	int64_t token;			/* of the job whose call was the last */
+	unsigned well, ill;		/* 0, 0 = a probe came to nothing */
+	unsigned open_ms, open_max_ms;	/* how long it is open */
+};
+struct queue_verdict {
+	bool opened, closed;		/* by these news */
+	int64_t wait_ms;		/* while it is open */
+	const char *since;		/* the first failure, Postgres' text */
+};
+enum problem queue_tell(struct scope *sc, struct store *store,
+    const struct queue_news *news, struct queue_verdict *ret) MUST_CHECK;
+
+/*
+ * Those of the kinds that nobody has claimed wait, without an attempt; and
+ * those that are dead though they might have gone well are available again,
+ * when they died since `since`.
+ */
+enum problem queue_defer(struct scope *sc, struct store *store,
+    const char *const *kinds, size_t count, int64_t delay_ms, uint64_t *ret)
+    MUST_CHECK;
+enum problem queue_recover(struct scope *sc, struct store *store,
+    const char *const *kinds, size_t count, const char *since, uint64_t *ret)
+    MUST_CHECK;
+
+/* The states of destinations, in their order: 0 closed, 1 half open, 2 open. */
+enum problem queue_breakers(struct scope *sc, struct store *store,
+    const char *const *destinations, size_t count, unsigned *ret) MUST_CHECK;
 
 /* Tells all workers that there is a job, after the commit; once for many. */
 void queue_wake(struct scope *sc, struct store *store);
@@ -185,7 +238,8 @@ enum problem queue_tend(struct scope *sc, struct store *store,
 
 /*
  * Deletes jobs that were done or cancelled so many hours ago, dead ones after
- * 90 days at least, and sums the ledger up; a batch at a time.
+ * 90 days at least, and sums the ledger up; a batch at a time.  Forgets breakers
+ * that nobody needs.
  */
 enum problem queue_purge(struct scope *sc, struct store *store,
     unsigned keep_hours, uint64_t *ret_purged) MUST_CHECK;

@@ -257,6 +257,8 @@ queue_purge(struct scope *sc, struct store *st, unsigned keep_hours,
 	talk_begin(&talk, sc, st);
 	purge = talk_say(&talk, "select lockstep.job_purge($1, $2)",
 	    countof(params), params);
+	talk_say(&talk, "delete from lockstep.breakers where state = 'closed'"
+	    " and updated_at < now() - interval '1 day'", 0, NULL);
 	if ((cause = talk_end(&talk, deadline())) != NULL)
 		return refuse(sc, st, cause);
 	gone = number_at(talk.result[purge], 0, 0);

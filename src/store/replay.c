@@ -360,6 +360,7 @@ enum { BATCH = 1000, BATCH_MS = 5000 };
 static const char *const sweeps[SWEEP_COUNT] = {
 	[SWEEP_REPLIES] = "select lockstep.sweep($1, $2)",
 	[SWEEP_EVENTS] = "select lockstep.sweep_events($1, $2)",
+	[SWEEP_MESSAGES] = "select lockstep.sweep_messages($1, $2)",
 };
 
 /* Sweeps a batch; BATCH of it: there may be more. */
@@ -367,9 +368,12 @@ static enum problem
 sweep_batch(struct scope *sc, struct store *st, enum sweep what,
     uint64_t *ret_swept)
 {
+	const unsigned ages[SWEEP_COUNT] = {
+		[SWEEP_REPLIES] = st->options->keep_hours,
+		[SWEEP_EVENTS] = st->options->event_days,
+		[SWEEP_MESSAGES] = st->options->message_days };
 	const char *const params[] = { arena_format(sc->arena, "%u",
-	    what == SWEEP_EVENTS ? st->options->event_days :
-	    st->options->keep_hours), arena_format(sc->arena, "%d", BATCH) };
+	    ages[what]), arena_format(sc->arena, "%d", BATCH) };
 	struct exchange ex = { .count = 0 };
 	const PGresult *result;
 	enum problem p;

@@ -86,7 +86,7 @@ snapshot_ask(struct snapshot *s, const char *sql, const char *const *params,
 	return NULL;
 }
 
-/* Functions of jobs, beside those of operations: three a kind at most. */
+/* Functions of jobs, beside those of operations: four a kind at most. */
 static size_t
 of_jobs(const struct contract *contract, const struct relation **ret)
 {
@@ -95,6 +95,8 @@ of_jobs(const struct contract *contract, const struct relation **ret)
 
 	for (size_t i = 0; i < kinds; i++) {
 		ret[count++] = &kind[i].call.function;
+		if (kind[i].failed != NULL)
+			ret[count++] = &kind[i].failed->function;
 		if (kind[i].dead != NULL)
 			ret[count++] = &kind[i].dead->function;
 		if (kind[i].prepare != NULL)
@@ -114,7 +116,7 @@ functions_of(const struct contract *contract, struct arena *arena,
 	const struct relation **ret;
 
 	(void)contract_jobs(contract, &kinds);
-	ret = arena_alloc(arena, (operations + 3 * kinds + 1) * sizeof(*ret));
+	ret = arena_alloc(arena, (operations + 4 * kinds + 1) * sizeof(*ret));
 	for (size_t i = 0; i < operations; i++)
 		if (op[i].function.name != NULL)
 			ret[count++] = &op[i].function;

@@ -37,6 +37,10 @@ static const char *const phrases[PHRASE_COUNT] = {
 	[PHRASE_PROMOTE] = "select promoted, due_ms"
 	    " from lockstep.job_promote(10000)",
 	[PHRASE_PAUSED] = "select name from lockstep.queues where paused",
+	[PHRASE_HOLD] = "select lockstep.job_hold($1, $2)",
+	[PHRASE_PASS] = "select lockstep.breaker_pass($1, $2, $3)",
+	[PHRASE_TELL] = "select opened, closed, wait_ms, since"
+	    " from lockstep.breaker_tell($1, $2, $3, $4, $5, $6)",
 };
 
 void

@@ -335,6 +335,8 @@ is_of_job(struct drift *d, const char *role, const struct catalog_function *f)
 		if (kind[i].role != NULL && strcmp(kind[i].role, role) != 0)
 			continue;
 		if (is_function(&kind[i].call.function, f) ||
+		    (kind[i].failed != NULL &&
+		    is_function(&kind[i].failed->function, f)) ||
 		    (kind[i].dead != NULL &&
 		    is_function(&kind[i].dead->function, f)) ||
 		    (kind[i].prepare != NULL &&

@@ -22,13 +22,14 @@
 
 static const uint64_t ns_per_ms = 1000000;
 
-/* Is the kind of one of the queues that were chosen?  Services are not yet. */
+/* Is the kind of one of the queues that were chosen, and its service known? */
 static bool
 is_served(const struct work_options *o, const struct job_kind *kind)
 {
 	size_t i;
 
-	if (kind->type != JOB_SQL)
+	if (kind->type == JOB_HTTP &&
+	    services_find(o->services, kind) == NULL)
 		return false;
 	for (i = 0; i < o->queue_count; i++)
 		if (strcmp(o->queues[i], kind->queue) == 0)
@@ -36,24 +37,63 @@ is_served(const struct work_options *o, const struct job_kind *kind)
 	return o->queue_count == 0;
 }
 
+/*
+ * As the contract says.  Of several kinds that call services none takes all the
+ * threads: a service that hangs leaves a quarter of them to the others.
+ */
+static unsigned
+limit_of(const struct work_options *o, const struct job_kind *kind,
+    size_t calling)
+{
+	unsigned share = o->calls - o->calls / 4;
+
+	if (kind->concurrency > 0 || kind->type != JOB_HTTP)
+		return kind->concurrency;
+	return calling > 1 && o->calls > 1 ? share : o->calls;
+}
+
+static void
+grounds_make(struct crew *crew)
+{
+	const struct work_options *o = crew->options;
+	size_t count, calling = 0, i;
+	const struct job_kind *kinds = contract_jobs(o->contract, &count);
+	struct ground *g;
+
+	crew->grounds = room(count, sizeof(*crew->grounds));
+	for (i = 0; i < count; i++)
+		calling += kinds[i].type == JOB_HTTP &&
+		    is_served(o, &kinds[i]);
+	for (i = 0; i < count; i++) {
+		if (!is_served(o, &kinds[i]))
+			continue;
+		g = &crew->grounds[crew->ground_count++];
+		g->kind = &kinds[i];
+		g->side = kinds[i].type == JOB_HTTP ? SIDE_CALLS : SIDE_SQL;
+		g->limit = limit_of(o, &kinds[i], calling);
+	}
+	/* Without a service nobody waits for one. */
+	crew->calls = calling > 0 ? o->calls : 0;
+}
+
 struct crew *
 crew_new(const struct work_options *options, struct slot *slots)
 {
 	struct crew *crew = room(1, sizeof(*crew));
-	size_t count, i;
-	const struct job_kind *kinds = contract_jobs(options->contract,
-	    &count);
+	size_t i;
 
 	crew->options = options;
 	crew->slots = slots;
-	crew->grounds = room(count, sizeof(*crew->grounds));
-	crew->leases = room(options->threads, sizeof(*crew->leases));
-	crew->threads = options->threads;
-	for (i = 0; i < count; i++)
-		if (is_served(options, &kinds[i]))
-			crew->grounds[crew->ground_count++].kind = &kinds[i];
+	grounds_make(crew);
+	crew->side[SIDE_SQL].ears = options->threads;
+	crew->side[SIDE_CALLS].ears = crew->calls;
+	crew->lease_count = options->threads + crew->calls;
+	crew->leases = room(crew->lease_count, sizeof(*crew->leases));
+	crew->abandon = room(crew->calls, sizeof(*crew->abandon));
+	crew->desk = crew->calls > 0 ? desk_new(options) : NULL;
 	pthread_mutex_init(&crew->lock, NULL);
-	pthread_cond_init(&crew->bell, NULL);
+	for (i = 0; i < SIDE_COUNT; i++)
+		pthread_cond_init(&crew->side[i].bell, NULL);
 	crew->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (crew->eventfd >= 0)
 		return crew;
@@ -66,38 +106,69 @@ crew_free(struct crew *crew)
 {
 	if (crew->eventfd >= 0)
 		close(crew->eventfd);
-	pthread_cond_destroy(&crew->bell);
+	for (size_t i = 0; i < SIDE_COUNT; i++)
+		pthread_cond_destroy(&crew->side[i].bell);
 	pthread_mutex_destroy(&crew->lock);
+	desk_free(crew->desk);
+	free(crew->abandon);
 	free(crew->leases);
 	free(crew->grounds);
 	free(crew);
 }
 
-/* ---- The bell. ---- */
+/* ---- The bells. ---- */
+
+/* Under the lock. */
+static void
+ring_side(struct side *side, unsigned times)
+{
+	side->rings += times;
+	/* Whoever is about to wait must hear it; more rings than ears are none. */
+	if (side->rings > side->ears)
+		side->rings = side->ears;
+	for (; times > 0 && side->ears > 0; times--)
+		pthread_cond_signal(&side->bell);
+}
+
+void
+crew_ring_side(struct crew *crew, enum side_name name, unsigned times)
+{
+	pthread_mutex_lock(&crew->lock);
+	ring_side(&crew->side[name], times);
+	pthread_mutex_unlock(&crew->lock);
+}
 
 void
 crew_ring(struct crew *crew, unsigned times)
 {
-	pthread_mutex_lock(&crew->lock);
-	crew->rings += times;
-	/* Whoever is about to wait must hear it; more rings than ears are none. */
-	if (crew->rings > crew->threads)
-		crew->rings = crew->threads;
-	for (; times > 0; times--)
-		pthread_cond_signal(&crew->bell);
-	pthread_mutex_unlock(&crew->lock);
+	crew_ring_side(crew, SIDE_SQL, times);
+	crew_ring_side(crew, SIDE_CALLS, times);
+}
+
+void
+crew_tick(struct crew *crew)
+{
+	uint64_t now = clock_now_ns(), ms = crew->options->poll_ms;
+
+	if (now < crew->poll_ns)
+		return;
+	/* A fifth more or less, so that many processes do not come at once. */
+	crew->poll_ns = now + (ms * 4 / 5 + now / 1000 % (ms * 2 / 5 + 1)) *
+	    ns_per_ms;
+	crew_ring(crew, 1);
 }
 
 bool
-crew_wait(struct crew *crew)
+crew_wait(struct crew *crew, enum side_name name)
 {
+	struct side *side = &crew->side[name];
 	bool ret;
 
 	pthread_mutex_lock(&crew->lock);
-	while (crew->rings == 0 && !crew->stopping)
-		pthread_cond_wait(&crew->bell, &crew->lock);
-	if (crew->rings > 0)
-		crew->rings--;
+	while (side->rings == 0 && !crew->stopping)
+		pthread_cond_wait(&side->bell, &crew->lock);
+	if (side->rings > 0)
+		side->rings--;
 	ret = !crew->stopping;
 	pthread_mutex_unlock(&crew->lock);
 	return ret;
@@ -119,8 +190,48 @@ crew_stop(struct crew *crew)
 {
 	pthread_mutex_lock(&crew->lock);
 	crew->stopping = true;
-	pthread_cond_broadcast(&crew->bell);
+	for (size_t i = 0; i < SIDE_COUNT; i++)
+		pthread_cond_broadcast(&crew->side[i].bell);
 	pthread_mutex_unlock(&crew->lock);
+}
+
+void
+crew_abandon(struct crew *crew)
+{
+	for (unsigned i = 0; i < crew->calls; i++)
+		atomic_store(&crew->abandon[i], true);
+}
+
+void
+crew_abandon_lease(struct crew *crew, const struct queue_lease *lease)
+{
+	unsigned first = crew->options->threads;
+
+	pthread_mutex_lock(&crew->lock);
+	for (unsigned i = first; i < crew->lease_count; i++)
+		if (crew->leases[i].id == lease->id &&
+		    crew->leases[i].token == lease->token)
+			atomic_store(&crew->abandon[i - first], true);
+	pthread_mutex_unlock(&crew->lock);
+}
+
+void
+crew_left(struct crew *crew, enum side_name side)
+{
+	pthread_mutex_lock(&crew->lock);
+	crew->side[side].ears--;
+	pthread_mutex_unlock(&crew->lock);
+}
+
+bool
+crew_is_empty(struct crew *crew)
+{
+	bool ret;
+
+	pthread_mutex_lock(&crew->lock);
+	ret = crew->side[SIDE_SQL].ears + crew->side[SIDE_CALLS].ears == 0;
+	pthread_mutex_unlock(&crew->lock);
+	return ret;
 }
 
 /* ---- Wishes. ---- */
@@ -134,12 +245,11 @@ room_of(const struct ground *g, const struct job_kind *ending)
 
 	if (g->paused)
 		return 0;
-	if (g->kind->concurrency == 0)
+	if (g->limit == 0)
 		return most;
-	if (running >= g->kind->concurrency)
+	if (running >= g->limit)
 		return 0;
-	return most < g->kind->concurrency - running ? most :
-	    g->kind->concurrency - running;
+	return most < g->limit - running ? most : g->limit - running;
 }
 
 /* Of a kind with a bound the jobs count until it is known what was claimed. */
@@ -148,7 +258,7 @@ wish_of(struct arena *arena, struct ground *g, unsigned most, bool scan)
 {
 	struct queue_wish wish = { .kind = g->kind, .most = most };
 
-	if (g->kind->concurrency > 0)
+	if (g->limit > 0)
 		g->running += most;
 	if (!scan && g->floor_at[0] != '\0') {
 		wish.floor_at = arena_string(arena, g->floor_at);
@@ -158,31 +268,34 @@ wish_of(struct arena *arena, struct ground *g, unsigned most, bool scan)
 }
 
 bool
-crew_wish(struct crew *crew, struct arena *arena,
+crew_wish(struct crew *crew, struct arena *arena, enum side_name name,
     const struct job_kind *ending, bool all, struct wish_list *ret)
 {
 	struct queue_wish *wishes = arena_alloc(arena,
 	    (crew->ground_count + 1) * sizeof(*wishes));
+	struct side *side = &crew->side[name];
 	uint64_t now = clock_now_ns();
 	size_t i, count = 0;
 
 	memset(ret, 0, sizeof(*ret));
+	ret->side = name;
 	ret->began_ns = now;
 	pthread_mutex_lock(&crew->lock);
-	if (all || now >= crew->scan_ns) {
+	if (all || now >= side->scan_ns) {
 		ret->scan = true;
 		/* Until it is over nobody else does. */
-		crew->scan_ns = now + 10 * SCAN_MS * ns_per_ms;
+		side->scan_ns = now + 10 * SCAN_MS * ns_per_ms;
 	}
 	for (i = 0; i < crew->ground_count; i++) {
-		struct ground *g = &crew->grounds[(crew->turn + i) %
+		struct ground *g = &crew->grounds[(side->turn + i) %
 		    crew->ground_count];
-		unsigned most = room_of(g, ending);
+		unsigned most = g->side == name ? room_of(g, ending) : 0;
 
+		g->denied |= g->side == name && most == 0 && !g->paused;
 		if (most > 0)
 			wishes[count++] = wish_of(arena, g, most, ret->scan);
 	}
-	crew->turn++;
+	side->turn++;
 	pthread_mutex_unlock(&crew->lock);
 	ret->claim = (struct queue_claim){ .wishes = wishes,
 		.wish_count = count, .owner = crew->worker,
@@ -198,6 +311,16 @@ ground_of(struct crew *crew, const struct job_kind *kind)
 	while (crew->grounds[i].kind != kind)
 		i++;
 	return &crew->grounds[i];
+}
+
+/* There is room again: whoever was sent away for want of it looks anew. */
+static void
+make_room(struct crew *crew, struct ground *g, unsigned jobs)
+{
+	g->running -= jobs;
+	if (g->denied && jobs > 0)
+		ring_side(&crew->side[g->side], 1);
+	g->denied &= jobs == 0;
 }
 
 /* The floor is where the mark was, once that is a moment ago. */
@@ -226,15 +349,18 @@ crew_claimed(struct crew *crew, unsigned thread, const struct wish_list *list,
 		pause = (now - list->began_ns) * SCAN_SHARE;
 		if (pause < SCAN_MS * ns_per_ms)
 			pause = SCAN_MS * ns_per_ms;
-		crew->scan_ns = now + pause;
+		crew->side[list->side].scan_ns = now + pause;
 	}
-	for (i = 0; i < list->claim.wish_count; i++)
-		if (list->claim.wishes[i].kind->concurrency > 0)
-			ground_of(crew, list->claim.wishes[i].kind)->running -=
-			    list->claim.wishes[i].most;
+	if (claimed->count > 0)
+		ground_of(crew, claimed->jobs[0].kind)->running +=
+		    (unsigned)claimed->count;
+	for (i = 0; i < list->claim.wish_count; i++) {
+		g = ground_of(crew, list->claim.wishes[i].kind);
+		if (g->limit > 0)
+			make_room(crew, g, list->claim.wishes[i].most);
+	}
 	if (claimed->count > 0) {
 		g = ground_of(crew, claimed->jobs[0].kind);
-		g->running += (unsigned)claimed->count;
 		g->alone -= g->alone > 0;
 		if (!list->scan)
 			raise_floor(g, &claimed->jobs[0], now);
@@ -255,7 +381,7 @@ crew_released(struct crew *crew, unsigned thread, const struct queue_job *jobs,
 		return;
 	pthread_mutex_lock(&crew->lock);
 	g = ground_of(crew, jobs[0].kind);
-	g->running -= (unsigned)count;
+	make_room(crew, g, (unsigned)count);
 	if (crew->leases[thread].id == jobs[0].id)
 		crew->leases[thread] = (struct queue_lease){ 0, 0 };
 	pthread_mutex_unlock(&crew->lock);

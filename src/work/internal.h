@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "peer/peer.h"
 #include "work/work.h"
 
 /* What the files of work/ share: one worker process, its threads and kinds. */
@@ -15,7 +16,16 @@ enum {
 	SCAN_MS = 1000,		/* all that is available is looked at so often, */
 	SCAN_SHARE = 50,	/* or for a part in so many of the time */
 	FLOOR_MS = 100,		/* the floor lags behind what is claimed */
+	TALLY_COUNT = 256,	/* destinations whose calls are counted */
+	FACT_COUNT = 8,		/* that walk_facts() tells */
 };
+
+/*
+ * Two sorts of threads: those with a connection each, for sql, and those that
+ * call services and borrow one for a moment.  Neither waits for the other's
+ * jobs.
+ */
+enum side_name { SIDE_SQL, SIDE_CALLS, SIDE_COUNT };
 
 /*
  * What a thread has claimed and holds by its transaction, in memory that
@@ -33,8 +43,11 @@ struct slot {
 /* A kind that is served, as the process sees it. */
 struct ground {
 	const struct job_kind *kind;
+	enum side_name side;
+	unsigned limit;			/* that may be running; 0 = any */
 	bool paused;			/* its queue is */
 	unsigned running;		/* in this process */
+	bool denied;			/* there was no room for one more */
 	unsigned alone;		/* claims that take one job: a batch failed */
 	/* Nothing below is looked at, but when all is. */
 	char floor_at[40];		/* "" = none yet */
@@ -44,6 +57,22 @@ struct ground {
 	uint64_t mark_ns;
 };
 
+/* The threads of a sort. */
+struct side {
+	pthread_cond_t bell;
+	unsigned rings;			/* that nobody has heard yet */
+	unsigned ears;			/* threads that have not ended */
+	unsigned turn;			/* which kind is tried first */
+	uint64_t scan_ns;		/* when all is looked at again */
+};
+
+/* Calls that went well and are not told of yet: see health.c. */
+struct tally {
+	uint64_t hash;			/* of the destination */
+	unsigned well;
+	uint64_t since_ns;
+};
+
 struct crew {
 	const struct work_options *options;
 	struct slot *slots;		/* [threads] */
@@ -51,22 +80,41 @@ struct crew {
 	size_t ground_count;
 	int64_t worker;			/* its id; 0 = not known yet */
 	int eventfd;			/* wakes the keeper */
+	uint64_t poll_ns;		/* when crew_tick() rings next */
+	unsigned calls;			/* threads that call services */
+	struct desk *desk;		/* their connections */
+	atomic_bool *abandon;		/* [calls]: what it is at is over */
 
 	pthread_mutex_t lock;		/* for all below, and the grounds */
-	pthread_cond_t bell;
-	unsigned rings;			/* that nobody has heard yet */
-	unsigned threads;		/* that have not ended */
+	struct side side[SIDE_COUNT];
 	bool stopping;
-	unsigned turn;			/* which kind is tried first */
-	uint64_t scan_ns;		/* when all is looked at again */
-	struct queue_lease *leases;	/* [threads]: being run; id 0 = none */
+	/* Being run: [threads], then [calls]; id 0 = none. */
+	struct queue_lease *leases;
+	unsigned lease_count;
+	struct tally tally[TALLY_COUNT];
 };
 
 /* The wishes of a claim, and what they were made of. */
 struct wish_list {
 	struct queue_claim claim;
+	enum side_name side;
 	bool scan;			/* from the beginning */
 	uint64_t began_ns;
+};
+
+/* A thread of either sort. */
+struct thread {
+	struct crew *crew;
+	unsigned number;		/* of its lease; of its slot, for sql */
+	struct slot *slot;		/* sql */
+	struct store *store;		/* of calls: NULL = none is borrowed */
+	struct arena *arena[2];		/* this job's, and the next one's */
+	struct scope scope[2];
+	unsigned now;			/* which is this one's */
+	struct wish_list wishes;
+	struct queue_claimed claimed;
+	bool settled;			/* which drops what is held */
+	uint64_t seed;
 };
 
 /* ---- crew.c ---- */
@@ -75,20 +123,36 @@ struct wish_list {
 struct crew *crew_new(const struct work_options *options, struct slot *slots);
 void crew_free(struct crew *crew);
 
-/* Rings so often: that many threads look for jobs. */
+/* Rings so often: that many threads of each sort, or of one, look for jobs. */
 void crew_ring(struct crew *crew, unsigned times);
+void crew_ring_side(struct crew *crew, enum side_name side, unsigned times);
+
+/*
+ * Rings by the clock, each poll_ms or so, whatever becomes of any connection:
+ * that is what no job is missed by; being called is only faster.  For one
+ * thread, which never waits for the database.
+ */
+void crew_tick(struct crew *crew);
 
 /* Waits for a ring.  false: it is time to end. */
-bool crew_wait(struct crew *crew) MUST_CHECK;
+bool crew_wait(struct crew *crew, enum side_name side) MUST_CHECK;
 bool crew_is_stopping(struct crew *crew);
 void crew_stop(struct crew *crew);
+
+/* Ends the calls that are under way; those of a lease, if it is one. */
+void crew_abandon(struct crew *crew);
+void crew_abandon_lease(struct crew *crew, const struct queue_lease *lease);
+
+/* A thread has ended.  Have all? */
+void crew_left(struct crew *crew, enum side_name side);
+bool crew_is_empty(struct crew *crew);
 
 /*
  * What may be claimed now, in the arena; false when nothing may.  `ending` is
  * of the kind that the thread has and is about to be done with, or NULL; `all`
  * is without floors.  To be answered by crew_claimed() in any case.
  */
-bool crew_wish(struct crew *crew, struct arena *arena,
+bool crew_wish(struct crew *crew, struct arena *arena, enum side_name side,
     const struct job_kind *ending, bool all, struct wish_list *ret) MUST_CHECK;
 
 /* Jobs were claimed (or none), or are over; a batch of them has failed. */
@@ -98,7 +162,58 @@ void crew_released(struct crew *crew, unsigned thread,
     const struct queue_job *jobs, size_t count);
 void crew_alone(struct crew *crew, const struct job_kind *kind, size_t count);
 
-/* ---- work.c ---- */
+/* ---- settle.c ---- */
+
+/* What is known of a job on its way, for settling and the log. */
+struct walk {
+	const struct queue_job *job;
+	const struct caller *caller;	/* NULL = not recalled */
+	const struct input *input;	/* NULL = not accepted */
+	const char *code, *message;	/* why not */
+	const char *reason;
+	/* Of a call, when there was one: */
+	unsigned status;		/* 0 = none came */
+	const char *result, *reply;	/* JSON, and its beginning as text */
+	int64_t took_ms;		/* -1 = there was none */
+	int64_t retry_after_ms;		/* -1 = not said */
+};
+
+/* Recalls and accepts.  false: it cannot be run; the walk says why. */
+bool walk_approach(struct thread *t, struct scope *sc, struct walk *w)
+    MUST_CHECK;
+
+/* What the worker knows of it, for the added arguments of functions. */
+void walk_facts(struct scope *sc, const struct walk *w,
+    struct job_argument ret[FACT_COUNT]);
+
+/* The scope's first issue: where and which rule, never the value. */
+const char *walk_issue(struct scope *sc, const char *what, const char *none);
+
+/*
+ * A job was not done: it is tried again, or dead.  Or all its attempts have
+ * ended without a word, or it may have fewer now: it is not run once more, and
+ * this claim does not count.  Or it waits, without an attempt.
+ */
+void walk_settle(struct thread *t, struct scope *sc, struct walk *w,
+    uint64_t began_ns);
+void walk_give_up(struct thread *t, struct scope *sc, struct walk *w,
+    uint64_t began_ns);
+void walk_defer(struct thread *t, struct scope *sc, struct walk *w,
+    int64_t wait_ms, uint64_t began_ns);
+
+/* The log and the figures of a job that was done, or was not. */
+void walk_record(const struct scope *sc, const struct walk *w,
+    const char *outcome, uint64_t ns);
+
+/* The kind's pause, a fifth more or less. */
+int64_t walk_backoff_ms(struct thread *t, const struct queue_job *job);
+
+/* Until the database takes it, or the worker is to end. */
+struct queue_result settle_at_last(struct thread *t, struct scope *sc,
+    const struct queue_job *job, const struct queue_settlement *s);
+void work_pause_ms(long ms);
+
+/* ---- work.c, call.c ---- */
 
 /* A thread, from its first claim to the end. */
 struct hand {
@@ -106,6 +221,38 @@ struct hand {
 	unsigned thread;
 };
 void *work_thread(void *hand);
+void *call_thread(void *hand);
+
+/* ---- desk.c ---- */
+
+/* Connections for threads that have none: few, each lent for a moment. */
+struct desk *desk_new(const struct work_options *options);
+void desk_free(struct desk *desk);
+struct store *desk_borrow(struct desk *desk);
+void desk_give_back(struct desk *desk, struct store *store);
+
+/* ---- request.c ---- */
+
+/* The call that a job makes, in the arena; false with the scope's cause. */
+bool request_make(struct scope *sc, const struct walk *w,
+    const struct work_options *options, const struct job_request *said,
+    struct peer_call *ret) MUST_CHECK;
+
+/* ---- health.c ---- */
+
+/* How a call went, for its destination. */
+enum health { HEALTH_WELL, HEALTH_ILL, HEALTH_NONE };
+void health_note(struct thread *t, struct scope *sc, const struct walk *w,
+    const char *destination, const struct queue_readiness *ready,
+    enum health health);
+
+/* The destination is not called for now: nor are others of its kinds tried. */
+void health_shut(struct thread *t, struct scope *sc, const struct walk *w,
+    int64_t wait_ms);
+
+/* The figures of all breakers of the contract's services. */
+void health_measure(struct scope *sc, struct store *store,
+    const struct crew *crew);
 
 /* ---- keeper.c ---- */
 

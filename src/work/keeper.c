@@ -2,9 +2,7 @@
 /*
  * What goes on beside the jobs of a process, in one thread with a connection of
  * its own: it listens and rings, beats for the leases, reaps, promotes what is
- * due, purges.  The bell also rings by the clock, a second or so apart,
- * whatever becomes of the connection: that is what no job is missed by; being
- * called is only faster.
+ * due, purges.  No job depends on what is heard here: see crew_tick().
  */
 #include "work/internal.h"
 
@@ -20,6 +18,7 @@ enum {
 	TEND_MS = 500,
 	AGAIN_MS = 6,		/* who calls is silent for 5 ms after a call */
 	PURGE_MS = 60000,
+	MEASURE_MS = 1000,
 	JOIN_MS = 250,		/* between attempts */
 	PURGE_FULL = 1000,	/* a batch of queue_purge(): there is more */
 };
@@ -31,8 +30,7 @@ struct keeper {
 	struct scope scope;
 	pthread_t thread;
 	bool joined;
-	uint64_t tend_ns, poll_ns, again_ns, purge_ns, join_ns;
-	uint64_t seed;
+	uint64_t tend_ns, again_ns, purge_ns, join_ns, measure_ns;
 };
 
 static uint64_t
@@ -47,16 +45,6 @@ scope_begin(struct keeper *k)
 	arena_reset(k->arena);
 	scope_init(&k->scope, k->arena);
 	return &k->scope;
-}
-
-/* The poll's period, a fifth more or less, so that many do not come at once. */
-static uint64_t
-poll_ms(struct keeper *k)
-{
-	uint64_t ms = k->crew->options->poll_ms;
-
-	k->seed = k->seed * 6364136223846793005u + 1442695040888963407u;
-	return ms * 4 / 5 + (k->seed >> 33) % (ms * 2 / 5 + 1);
 }
 
 static void
@@ -84,13 +72,13 @@ static size_t
 leases_of(struct crew *crew, struct arena *arena,
     const struct queue_lease **ret)
 {
-	struct queue_lease *all = arena_alloc(arena, crew->options->threads *
+	struct queue_lease *all = arena_alloc(arena, crew->lease_count *
 	    sizeof(*all));
 	size_t count = 0;
 	unsigned i;
 
 	pthread_mutex_lock(&crew->lock);
-	for (i = 0; i < crew->options->threads; i++)
+	for (i = 0; i < crew->lease_count; i++)
 		if (crew->leases[i].id != 0)
 			all[count++] = crew->leases[i];
 	pthread_mutex_unlock(&crew->lock);
@@ -106,7 +94,7 @@ is_held(struct crew *crew, const struct queue_lease *lease)
 	unsigned i;
 
 	pthread_mutex_lock(&crew->lock);
-	for (i = 0; i < crew->options->threads; i++)
+	for (i = 0; i < crew->lease_count; i++)
 		ret |= crew->leases[i].id == lease->id &&
 		    crew->leases[i].token == lease->token;
 	pthread_mutex_unlock(&crew->lock);
@@ -150,11 +138,13 @@ tell(struct keeper *k, const struct queue_tended *tended)
 		    LOG_INT("jobs", (int64_t)tended->reaped));
 	}
 	for (size_t i = 0; i < tended->lost_count; i++)
-		if (is_held(k->crew, &tended->lost[i]))
+		if (is_held(k->crew, &tended->lost[i])) {
 			log_event(LOG_WARN, "lease_lost",
 			    LOG_INT("job", tended->lost[i].id));
+			crew_abandon_lease(k->crew, &tended->lost[i]);
+		}
 	if (tended->reaped + tended->promoted > 0)
-		crew_ring(k->crew, k->crew->options->threads);
+		crew_ring(k->crew, k->crew->lease_count);
 }
 
 static void
@@ -195,29 +185,22 @@ purge(struct keeper *k)
 	k->purge_ns = in_ms(purged >= PURGE_FULL ? 0 : PURGE_MS);
 }
 
-/* Rings that the clock asks for. */
+/* What came while whoever calls was silent. */
 static void
-ring_by_clock(struct keeper *k, uint64_t now)
+ring_again(struct keeper *k, uint64_t now)
 {
-	if (k->again_ns != 0 && now >= k->again_ns) {
-		k->again_ns = 0;
-		crew_ring(k->crew, 1);
-	}
-	if (now >= k->poll_ns) {
-		k->poll_ns = in_ms(poll_ms(k));
-		crew_ring(k->crew, 1);
-	}
+	if (k->again_ns == 0 || now < k->again_ns)
+		return;
+	k->again_ns = 0;
+	crew_ring(k->crew, 1);
 }
 
 static unsigned
 wait_ms(const struct keeper *k)
 {
-	uint64_t until = k->poll_ns, now = clock_now_ns();
+	uint64_t until = k->joined ? k->tend_ns : k->join_ns;
+	uint64_t now = clock_now_ns();
 
-	if (k->joined && k->tend_ns < until)
-		until = k->tend_ns;
-	if (!k->joined && k->join_ns < until)
-		until = k->join_ns;
 	if (k->again_ns != 0 && k->again_ns < until)
 		until = k->again_ns;
 	return until <= now ? 0 : (unsigned)((until - now) / 1000000 + 1);
@@ -242,16 +225,11 @@ listen_once(struct keeper *k)
 	}
 }
 
-/* It goes on while there are jobs under way, as these may be leased. */
-static bool
-is_needed(struct crew *crew)
+static void
+measure(struct keeper *k)
 {
-	bool ret;
-
-	pthread_mutex_lock(&crew->lock);
-	ret = crew->threads > 0;
-	pthread_mutex_unlock(&crew->lock);
-	return ret;
+	k->measure_ns = in_ms(MEASURE_MS);
+	health_measure(scope_begin(k), k->store, k->crew);
 }
 
 static void *
@@ -260,7 +238,8 @@ keep(void *arg)
 	struct keeper *k = arg;
 	uint64_t now;
 
-	while (is_needed(k->crew)) {
+	/* While there are jobs under way, as these may be leased. */
+	while (!crew_is_empty(k->crew)) {
 		now = clock_now_ns();
 		if (!k->joined && now >= k->join_ns)
 			join(k);
@@ -268,7 +247,9 @@ keep(void *arg)
 			tend(k);
 		if (k->joined && now >= k->purge_ns)
 			purge(k);
-		ring_by_clock(k, now);
+		if (k->joined && now >= k->measure_ns)
+			measure(k);
+		ring_again(k, now);
 		listen_once(k);
 	}
 	if (k->joined)
@@ -286,7 +267,6 @@ keeper_start(struct crew *crew)
 	k->crew = crew;
 	k->store = store_new(&crew->options->store, crew->options->contract);
 	k->arena = arena_new();
-	k->seed = clock_now_ns();
 	k->purge_ns = in_ms(1000);
 	/* What was left behind is there before the first job is looked for. */
 	join(k);

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fetch.h"
 #include "base/log.h"
 #include "base/metric.h"
 #include "base/room.h"
@@ -53,30 +54,28 @@ struct master {
 
 /* ---- A process. ---- */
 
-static bool
-has_ended(struct crew *crew)
-{
-	bool ret;
-
-	pthread_mutex_lock(&crew->lock);
-	ret = crew->threads == 0;
-	pthread_mutex_unlock(&crew->lock);
-	return ret;
-}
-
+/* After a stop what is under way may end, for so long. */
 static void
 heed_signals(const struct master *m, struct crew *crew)
 {
 	const struct timespec tick = { .tv_nsec = TICK_MS * 1000000 };
+	uint64_t over_ns = UINT64_MAX;
 	int signal;
 
-	while (!has_ended(crew)) {
+	while (!crew_is_empty(crew)) {
+		crew_tick(crew);
 		signal = sigtimedwait(&m->signals, NULL, &tick);
-		if (signal == SIGTERM || signal == SIGINT)
+		if ((signal == SIGTERM || signal == SIGINT) &&
+		    over_ns == UINT64_MAX) {
 			crew_stop(crew);
-		else if (signal == SIGUSR1 && !log_reopen())
+			over_ns = clock_now_ns() + crew->options->stop_ms *
+			    1000000ull;
+		} else if (signal == SIGUSR1 && !log_reopen()) {
 			log_event(LOG_ERROR, "log_reopen",
 			    LOG_TEXT("cause", strerror(errno)));
+		}
+		if (clock_now_ns() >= over_ns)
+			crew_abandon(crew);
 	}
 }
 
@@ -86,14 +85,12 @@ start_threads(struct crew *crew, pthread_t *threads, struct hand *hands)
 {
 	unsigned i, n = crew->options->threads;
 
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < crew->lease_count; i++) {
 		hands[i] = (struct hand){ crew, i };
-		if (pthread_create(&threads[i], NULL, work_thread,
-		    &hands[i]) == 0)
+		if (pthread_create(&threads[i], NULL, i < n ? work_thread :
+		    call_thread, &hands[i]) == 0)
 			continue;
-		pthread_mutex_lock(&crew->lock);
-		crew->threads--;
-		pthread_mutex_unlock(&crew->lock);
+		crew_left(crew, i < n ? SIDE_SQL : SIDE_CALLS);
 		log_event(LOG_ERROR, "thread", LOG_TEXT("cause",
 		    strerror(errno)));
 	}
@@ -103,13 +100,14 @@ static int
 work(const struct master *m, const struct process *p)
 {
 	struct crew *crew = crew_new(p->options, p->slots);
-	unsigned n = p->options->threads;
-	pthread_t *threads = room(n, sizeof(*threads));
-	struct hand *hands = room(n, sizeof(*hands));
+	pthread_t *threads;
+	struct hand *hands;
 	struct keeper *keeper;
 
 	if (crew == NULL || (keeper = keeper_start(crew)) == NULL)
 		return 1;
+	threads = room(crew->lease_count, sizeof(*threads));
+	hands = room(crew->lease_count, sizeof(*hands));
 	start_threads(crew, threads, hands);
 	heed_signals(m, crew);
 	keeper_stop(keeper);
@@ -132,6 +130,7 @@ process_main(const struct master *m, const struct process *p, pid_t parent)
 		    LOG_TEXT("cause", strerror(errno)));
 	store->breaker = breaker_new(store->reconnect_max_ms);
 	store->told_ns = room(1, sizeof(*store->told_ns));
+	fetch_init();
 	status = work(m, p);
 	log_finish();
 	_exit(status);
@@ -423,7 +422,8 @@ work_run(const struct work_source *source)
 	buf_release(&faults);
 	log_event(LOG_INFO, "working",
 	    LOG_INT("processes", options->processes),
-	    LOG_INT("threads", options->threads));
+	    LOG_INT("threads", options->threads),
+	    LOG_INT("calls", options->calls));
 	add_processes(&m, options);
 	watch(&m);
 	log_event(LOG_INFO, "stopped", LOG_END);

@@ -7,13 +7,12 @@
  *
  * What a job did and that it is done are one commit.  What failed is told in a
  * transaction of its own, fenced, so that it may come late or never: then the
- * job is simply run again.
+ * job is simply run again.  Recalling, accepting and settling are in settle.c;
+ * jobs that call a service go their way in call.c.
  */
 #include "work/internal.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -23,260 +22,7 @@ enum {
 	MARGIN_MS = 1000,	/* past a job's timeout, for the answer */
 	BATCH_SHARE = 5,	/* timeouts of a job that a batch may take */
 	FAILING_MS = 2,		/* pause while another thread settles a job */
-	RETRY_MS = 50,		/* pause of a thread without a database */
-	LABELS_MAX = 256,
 };
-
-/* A thread. */
-struct thread {
-	struct crew *crew;
-	unsigned number;
-	struct slot *slot;
-	struct store *store;
-	struct arena *arena[2];		/* this job's, and the next one's */
-	struct scope scope[2];
-	unsigned now;			/* which is this one's */
-	struct wish_list wishes;
-	struct queue_claimed claimed;
-	bool settled;			/* which drops what is held */
-	uint64_t seed;
-};
-
-/* What is known of a job on its way, for settling and the log. */
-struct walk {
-	const struct queue_job *job;
-	const struct caller *caller;	/* NULL = not recalled */
-	const struct input *input;	/* NULL = not accepted */
-	const char *code, *message;	/* why not */
-	const char *reason;
-};
-
-/* ---- Figures and the log. ---- */
-
-static void
-record(const struct scope *sc, const struct walk *w, const char *outcome,
-    uint64_t ns)
-{
-	const struct queue_job *job = w->job;
-	bool done = strcmp(outcome, "done") == 0;
-	char labels[LABELS_MAX];
-
-	snprintf(labels, sizeof(labels), "kind=\"%s\"", job->kind->name);
-	metric_observe("lockstep_job_duration_seconds", labels, ns);
-	if (done)
-		metric_observe("lockstep_job_queue_time_seconds", labels,
-		    (uint64_t)job->waited_us * 1000);
-	snprintf(labels, sizeof(labels), "kind=\"%s\",outcome=\"%s\"",
-	    job->kind->name, outcome);
-	metric_add("lockstep_jobs_total", labels, 1);
-	log_event(done ? LOG_INFO : strcmp(outcome, "dead") == 0 ? LOG_ERROR :
-	    LOG_WARN, "job",
-	    LOG_TEXT("request_id", job->request_id),
-	    LOG_TEXT("traceparent", job->traceparent),
-	    LOG_INT("job", job->id), LOG_TEXT("kind", job->kind->name),
-	    LOG_INT("attempt", job->attempt), LOG_TEXT("outcome", outcome),
-	    LOG_TEXT("reason", w->reason), LOG_TEXT("code", w->code),
-	    LOG_TEXT("cause", done ? NULL : w->message != NULL ? w->message :
-		sc->cause),
-	    LOG_TEXT("role",
-		w->caller != NULL ? caller_role(w->caller) : NULL),
-	    LOG_MS("waited_ms", job->waited_us * 1000),
-	    LOG_MS("total_ms", ns));
-}
-
-/* ---- Settling. ---- */
-
-/* A fault of the database or of a deployment is no fault of the job. */
-static bool
-is_spared(const char *code)
-{
-	static const char *const prefixes[] = { "08", "57P", "25006", "26000",
-		"53" };
-
-	for (size_t i = 0; i < countof(prefixes); i++)
-		if (strncmp(code, prefixes[i], strlen(prefixes[i])) == 0)
-			return true;
-	return false;
-}
-
-static uint64_t
-random_of(struct thread *t)
-{
-	t->seed ^= t->seed << 13;
-	t->seed ^= t->seed >> 7;
-	t->seed ^= t->seed << 17;
-	return t->seed;
-}
-
-/* base * 2^(attempt - 1), at most max, a fifth more or less. */
-static int64_t
-backoff_ms(struct thread *t, const struct queue_job *job)
-{
-	const struct job_kind *kind = job->kind;
-	int64_t ms = kind->backoff_base_ms;
-	unsigned i;
-
-	for (i = 1; i < job->attempt && ms < kind->backoff_max_ms; i++)
-		ms *= 2;
-	if (ms > kind->backoff_max_ms)
-		ms = kind->backoff_max_ms;
-	return ms * 4 / 5 + (int64_t)(random_of(t) % (uint64_t)(ms * 2 / 5 +
-	    1));
-}
-
-/* What follows a job that is given up, as its caller; NULL = nothing. */
-static const struct queue_task *
-burial(struct scope *sc, const struct walk *w)
-{
-	const struct operation *dead = w->job->kind->dead;
-	const struct job_argument reason = { "reason", w->reason };
-	struct queue_task *task = arena_alloc(sc->arena, sizeof(*task));
-
-	if (dead == NULL || w->caller == NULL)
-		return NULL;
-	*task = (struct queue_task){ .job = w->job, .caller = w->caller };
-	if (contract_accept_job(sc, dead, w->job->args, &reason, 1,
-	    &task->input) != PROBLEM_NONE)
-		return NULL;
-	return task;
-}
-
-static void
-pause_ms(long ms)
-{
-	nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
-}
-
-/* Until the database takes it, or the worker is to end. */
-static struct queue_result
-settle_at_last(struct thread *t, struct scope *sc, const struct queue_job *job,
-    const struct queue_settlement *s)
-{
-	struct queue_result result;
-
-	t->settled = true;
-	for (;;) {
-		sc->deadline_ns = 0;
-		result = queue_settle(sc, t->store, job, s);
-		if (result.ending != QUEUE_LOST || crew_is_stopping(t->crew))
-			return result;
-		pause_ms(RETRY_MS);
-	}
-}
-
-/* Its last function failed: it is dead all the same. */
-static struct queue_result
-bury(struct thread *t, struct scope *sc, const struct walk *w,
-    struct queue_settlement *s)
-{
-	struct queue_result result;
-
-	s->dead = burial(sc, w);
-	result = settle_at_last(t, sc, w->job, s);
-	if (result.ending != QUEUE_FAILED || s->dead == NULL)
-		return result;
-	log_event(LOG_ERROR, "job_dead_failed", LOG_INT("job", w->job->id),
-	    LOG_TEXT("kind", w->job->kind->name),
-	    LOG_TEXT("code", result.code), LOG_TEXT("cause", sc->cause));
-	s->dead = NULL;
-	return settle_at_last(t, sc, w->job, s);
-}
-
-static const char *
-outcome_of(const struct queue_settlement *s)
-{
-	return s->reason != NULL ? "dead" : s->spared ? "deferred" : "retry";
-}
-
-/* A job that was not done: it is tried again, or dead. */
-static void
-settle(struct thread *t, struct scope *sc, struct walk *w, uint64_t began_ns)
-{
-	const struct queue_job *job = w->job;
-	const struct job_error *said = contract_job_error(job->kind, w->code);
-	struct queue_settlement s = { .code = w->code, .message =
-	    w->message != NULL ? w->message : sc->cause };
-	struct queue_result result;
-
-	if (s.message == NULL)
-		s.message = "no cause";
-	s.spared = w->reason == NULL && is_spared(w->code);
-	if (w->reason == NULL && said != NULL && said->permanent)
-		w->reason = "permanent";
-	else if (w->reason == NULL && !s.spared &&
-	    job->attempt >= job->attempts)
-		w->reason = "exhausted";
-	s.reason = w->reason;
-	s.delay_ms = backoff_ms(t, job);
-	result = s.reason != NULL ? bury(t, sc, w, &s) :
-	    settle_at_last(t, sc, job, &s);
-	if (result.enqueued)
-		queue_wake(sc, t->store);
-	if (result.ending == QUEUE_FENCED)
-		metric_add("lockstep_job_fenced_writes_total", "", 1);
-	record(sc, w, result.ending == QUEUE_DONE ? outcome_of(&s) :
-	    result.ending == QUEUE_FENCED ? "fenced" : "unsettled",
-	    clock_now_ns() - began_ns);
-}
-
-/*
- * All its attempts have ended without a word, or it may have fewer now: it is
- * not run once more.  This claim is none, so it does not count.
- */
-static void
-give_up(struct thread *t, struct scope *sc, struct walk *w, uint64_t began_ns)
-{
-	struct queue_settlement s = { .code = "", .message = "",
-		.spared = true };
-	struct queue_result result;
-
-	w->reason = s.reason = w->job->crashed ? "crashed" : "exhausted";
-	result = bury(t, sc, w, &s);
-	if (result.enqueued)
-		queue_wake(sc, t->store);
-	record(sc, w, result.ending == QUEUE_DONE ? "dead" :
-	    result.ending == QUEUE_FENCED ? "fenced" : "unsettled",
-	    clock_now_ns() - began_ns);
-}
-
-/* ---- Recall and accept. ---- */
-
-/* The first issue: where and which rule, never the value. */
-static const char *
-issue_text(struct scope *sc)
-{
-	if (sc->issue_count == 0)
-		return sc->cause != NULL ? sc->cause : "the arguments are no "
-		    "JSON";
-	return arena_format(sc->arena, "arguments: %s %s (%s)",
-	    sc->issues[0].pointer, sc->issues[0].message,
-	    sc->issues[0].keyword);
-}
-
-/* false: it cannot be run; the walk says why. */
-static bool
-approach(struct thread *t, struct scope *sc, struct walk *w)
-{
-	const struct contract_about *about =
-	    contract_about(t->crew->options->contract);
-	const struct queue_job *job = w->job;
-	const struct job_kind *kind = job->kind;
-
-	if (auth_recall(sc, about->roles, about->role_count,
-	    kind->role != NULL ? kind->role : job->role, job->claims,
-	    &w->caller) != PROBLEM_NONE) {
-		w->code = "forbidden";
-		w->message = sc->cause;
-	} else if (contract_accept_job(sc, &kind->call, job->args, NULL, 0,
-	    &w->input) != PROBLEM_NONE) {
-		w->code = "invalid";
-		w->message = issue_text(sc);
-	} else if (job->attempt <= job->attempts) {
-		return true;
-	}
-	w->reason = "invalid";
-	return false;
-}
 
 /* ---- Claiming. ---- */
 
@@ -340,7 +86,7 @@ claim(struct thread *t, bool all)
 	struct scope *sc = scope_begin(t, t->now);
 
 	t->claimed = (struct queue_claimed){ NULL, 0 };
-	if (crew_wish(t->crew, sc->arena, NULL, all, &t->wishes) &&
+	if (crew_wish(t->crew, sc->arena, SIDE_SQL, NULL, all, &t->wishes) &&
 	    queue_claim(sc, t->store, &t->wishes.claim, &t->claimed) !=
 	    PROBLEM_NONE)
 		log_event(LOG_WARN, "claim", LOG_TEXT("cause", sc->cause));
@@ -373,7 +119,7 @@ party_of(struct thread *t, struct scope *sc)
 		struct walk *w = &p.walks[i];
 
 		w->job = &t->claimed.jobs[i];
-		if (!approach(t, sc, w))
+		if (!walk_approach(t, sc, w))
 			continue;
 		p.of_task[p.task_count] = i;
 		p.tasks[p.task_count++] = (struct queue_task){ w->job,
@@ -423,12 +169,12 @@ conclude(struct thread *t, struct party *p, const struct queue_result *r)
 		struct walk *w = &p->walks[p->of_task[i]];
 
 		if (r->ending == QUEUE_DONE || r->ending == QUEUE_FENCED) {
-			record(p->sc, w, r->ending == QUEUE_DONE ? "done" :
+			walk_record(p->sc, w, r->ending == QUEUE_DONE ? "done" :
 			    "fenced", ns / p->task_count);
 			continue;
 		}
 		w->code = arena_string(p->sc->arena, r->code);
-		settle(t, p->sc, w, p->began_ns);
+		walk_settle(t, p->sc, w, p->began_ns);
 	}
 }
 
@@ -443,13 +189,13 @@ conclude_others(struct thread *t, struct party *p)
 
 		if (w->reason == NULL || w->input == NULL)
 			continue;
-		give_up(t, p->sc, w, p->began_ns);
+		walk_give_up(t, p->sc, w, p->began_ns);
 	}
 	for (i = 0; i < p->count; i++) {
 		struct walk *w = &p->walks[i];
 
 		if (w->input == NULL)
-			settle(t, p->sc, w, p->began_ns);
+			walk_settle(t, p->sc, w, p->began_ns);
 	}
 }
 
@@ -489,7 +235,7 @@ walk(struct thread *t)
 		queue_drop(sc, t->store);
 		crew_released(t->crew, t->number, claimed.jobs, claimed.count);
 		t->claimed.count = 0;
-		pause_ms(FAILING_MS);
+		work_pause_ms(FAILING_MS);
 		return;
 	}
 	note_slot(t);
@@ -499,8 +245,8 @@ walk(struct thread *t)
 	    !crew_is_stopping(t->crew)) {
 		next.sc = scope_begin(t, !t->now);
 		follows = true;
-		if (crew_wish(t->crew, next.sc->arena, claimed.jobs[0].kind,
-		    false, &t->wishes))
+		if (crew_wish(t->crew, next.sc->arena, SIDE_SQL,
+		    claimed.jobs[0].kind, false, &t->wishes))
 			next.claim = &t->wishes.claim;
 	}
 	if (p.task_count > 0) {
@@ -537,7 +283,7 @@ bring_home(struct thread *t)
 		if (t->slot->job[i].kind >= kinds)
 			continue;
 		job.kind = &all[t->slot->job[i].kind];
-		s.delay_ms = job.attempt > 1 ? backoff_ms(t, &job) : 0;
+		s.delay_ms = job.attempt > 1 ? walk_backoff_ms(t, &job) : 0;
 		(void)settle_at_last(t, sc, &job, &s);
 		log_event(LOG_WARN, "job_crashed", LOG_INT("job", job.id),
 		    LOG_TEXT("kind", job.kind->name),
@@ -573,8 +319,8 @@ live(struct thread *t)
 		}
 		if (claim(t, false) || (drain && claim(t, true)))
 			/* Where there is one there may be another. */
-			crew_ring(t->crew, 1);
-		else if (drain || !crew_wait(t->crew))
+			crew_ring_side(t->crew, SIDE_SQL, 1);
+		else if (drain || !crew_wait(t->crew, SIDE_SQL))
 			break;
 	}
 	give_back(t);
@@ -595,8 +341,6 @@ work_thread(void *arg)
 	store_free(t.store);
 	arena_free(t.arena[0]);
 	arena_free(t.arena[1]);
-	pthread_mutex_lock(&t.crew->lock);
-	t.crew->threads--;
-	pthread_mutex_unlock(&t.crew->lock);
+	crew_left(t.crew, SIDE_SQL);
 	return NULL;
 }

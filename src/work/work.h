@@ -8,7 +8,32 @@
 #include "base/attribute.h"
 #include "base/buf.h"
 #include "contract/contract.h"
+#include "hook/hook.h"
+#include "peer/peer.h"
 #include "store/store.h"
+
+/*
+ * The services that jobs of the kind http call: where they are, and what their
+ * requests are signed with, by the names that the contract has for it.
+ */
+struct services;
+struct service {
+	const char *url;		/* NULL = the job says it */
+	const struct hook_keys *keys;	/* NULL = not signed */
+};
+
+/*
+ * Reads them: of a name's URL the environment goes before the file (lines of
+ * NAME = URL); of a secret it is the file of the name in the directory.  Both
+ * may be NULL.  `missing` gets a line for each kind that cannot be served so.
+ */
+struct services *services_open(const struct contract *contract,
+    const char *file, const char *directory, struct buf *missing);
+void services_free(struct services *services);
+
+/* That of a kind of http, or NULL: it is not served. */
+const struct service *services_find(const struct services *services,
+    const struct job_kind *kind);
 
 /*
  * The corridor, from a job to a settled job, and the processes that walk it.
@@ -18,6 +43,12 @@ struct work_options {
 	struct store_options store;
 	unsigned processes;		/* worker processes */
 	unsigned threads;		/* of each, with a connection each */
+	unsigned calls;			/* of services, at once, of each */
+	unsigned call_connections;	/* which they share */
+	unsigned open_ms, open_max_ms;	/* a breaker, at first and at most */
+	const struct services *services;
+	const struct peer_ranges *ranges;	/* that deliveries reach, too */
+	const char *service_ca_file;	/* PEM; NULL = the system's */
 	const char *const *queues;	/* that are served; none = all */
 	size_t queue_count;
 	bool drain;			/* end when there is nothing to do */

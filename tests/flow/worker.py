@@ -2,12 +2,14 @@
 """Workers for the system tests: `lockstep work` beside a system, the kinds of
 jobs that the tests leave, and the checker that judges what became of them."""
 
+import base64
 import json
 import os
 import pathlib
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -110,20 +112,70 @@ grant execute on all functions in schema app to authenticated, service_role;
 """
 
 
-def contract(directory):
+def contract(directory, kinds=None, schemas=None):
     """The reference contract with the kinds of the tests."""
     top = pathlib.Path(directory) / "contract"
     shutil.copytree(sut.TOP / "contract", top)
-    for name, properties in SCHEMAS.items():
+    for name, properties in {**SCHEMAS, **(schemas or {})}.items():
         (top / f"schemas/{name}.json").write_text(json.dumps({
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "type": "object", "properties": properties,
             "required": list(properties), "additionalProperties": False}))
-    for name, kind in KINDS.items():
+    for name, kind in {**KINDS, **(kinds or {})}.items():
         (top / f"jobs/{name}.json").write_text(json.dumps(
             {"job": name, "kind": "sql", "args": "schemas/test_effect.json",
              **kind}))
     return top
+
+
+class Writer:
+    """The service that writes letters, on a port of its own; where it is goes
+    into the file of services of the system's workers."""
+
+    def __init__(self, s):
+        self.s = s
+        self.port_file = s.directory / "writer.port"
+        self.mood = s.directory / "writer.mood"
+        self.shelf = s.directory / "writer.shelf"
+        self.port, self.process = 0, None
+        secrets = s.directory / "service-secrets"
+        secrets.mkdir(exist_ok=True)
+        self.secret = secrets / "WRITER_SECRET"
+        self.secret.write_text("whsec_" + base64.b64encode(
+            os.urandom(32)).decode() + "\n")
+
+    def start(self):
+        self.port_file.unlink(missing_ok=True)
+        with open(self.s.directory / "writer.log", "ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, str(sut.TOP / "examples/writer/writer.py"),
+                 "--port", str(self.port), "--port-file", str(self.port_file),
+                 "--shelf", str(self.shelf), "--secret", str(self.secret),
+                 "--mood", str(self.mood)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        tap.wait_for(self.port_file.exists, "the writer")
+        self.port = int(self.port_file.read_text())
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(10)
+
+    def __enter__(self):
+        self.start()
+        serve(self.s, WRITER_URL=f"http://127.0.0.1:{self.port}")
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+
+
+def serve(s, **urls):
+    """Tells the workers that begin from now on where services are."""
+    path = s.directory / "services"
+    lines = dict(line.split(" = ") for line in path.read_text().splitlines()
+                 ) if path.exists() else {}
+    lines.update(urls)
+    path.write_text("".join(f"{k} = {v}\n" for k, v in lines.items()))
 
 
 class Worker:
@@ -137,6 +189,8 @@ class Worker:
             "contract": s.contract, "log_file": self.log,
             "work_database": s.cluster.conninfo("lockstep_worker"),
             "metric_file": s.directory / "metrics", "work_threads": 4,
+            "services": s.directory / "services",
+            "service_secrets": s.directory / "service-secrets",
             "reconnect_max_ms": 200}
         settings.update(more)
         conf.write_text("".join(f"{k} = {v}\n" for k, v in settings.items()))

@@ -13,6 +13,7 @@ import { useOnline } from '../parts/Banners.tsx';
 import { addressOf, goInstead } from '../place.ts';
 import { useStore } from '../store.ts';
 import { deletions, planDeletion } from './deletions.ts';
+import { isUnderWay } from './progress.ts';
 import { SendForm } from './SendForm.tsx';
 
 export function LetterActions({ letter }: { letter: Letter }) {
@@ -32,7 +33,7 @@ export function LetterActions({ letter }: { letter: Letter }) {
           <a className="button" href={addressOf({ at: 'edit', id: letter.id })}>Edit</a>
         </>
       )}
-      {letter.status === 'queued' ? <Recall letter={letter} /> : (
+      {isUnderWay(letter) ? <Recall letter={letter} /> : (
         <button type="button" className="quiet" disabled={!online || leaving}
           onClick={() => { planDeletion(letter); goInstead({ at: 'list' }); }}>
           Delete

@@ -46,6 +46,8 @@ function Cover({ letter, when }: { letter: Letter; when: string }) {
 function whenOf(letter: Letter): string {
   switch (letter.status) {
     case 'draft': return `Written ${dayOf(letter.updated_at)}`;
+    case 'generating': return 'Is being written';
+    case 'ready': return `Ready since ${dayOf(letter.updated_at)}`;
     case 'sent': return `Sent ${dayOf(letter.sent_at ?? letter.updated_at)}`;
     case 'failed': return letter.failure_reason ?? 'It could not be sent';
     case 'queued': return letter.scheduled_for

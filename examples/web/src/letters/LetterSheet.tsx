@@ -11,9 +11,15 @@ import { Trouble } from '../parts/States.tsx';
 import { useTitle } from '../parts/title.ts';
 import { dayOf } from '../words.ts';
 import { LetterActions } from './LetterActions.tsx';
+import { lookAgainAfter, useProgress } from './progress.ts';
 
 export function LetterSheet({ id, me }: { id: string; me: User | null }) {
-  const read = useQuery(letterQueries.readOptions(client, id));
+  const read = useQuery({
+    ...letterQueries.readOptions(client, id),
+    refetchInterval: ({ state }) => state.data && lookAgainAfter(state.data.data),
+  });
+
+  useProgress(read.data?.data.status);
 
   if (read.error && !read.data) {
     return <Trouble title="The letter could not be loaded" problem={read.error}

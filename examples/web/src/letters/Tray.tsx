@@ -11,7 +11,8 @@ import { LetterList } from './LetterList.tsx';
 
 const STATUSES: readonly (readonly [Letter['status'] | null, string])[] = [
   [null, 'All'], ['draft', 'Drafts'], ['queued', 'On their way'],
-  ['sent', 'Sent'], ['failed', 'Returned'],
+  ['generating', 'Being written'], ['ready', 'Ready'], ['sent', 'Sent'],
+  ['failed', 'Returned'],
 ];
 
 export function Tray({ selected }: { selected: string | null }) {

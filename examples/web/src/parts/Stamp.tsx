@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 //
 // The corner of an envelope says how far its letter is: a place for a stamp
-// (draft), a stamp (queued), a stamp with a postmark (sent), or what came back.
+// (draft), a stamp (queued, being written, ready), a stamp with a postmark (sent),
+// or what came back.
 // The stamp is blue for email and red for post.
 
 import type { Letter } from '../api/index.ts';
 
-const NAMES = { draft: 'Draft', queued: 'On its way', sent: 'Sent', failed: 'Returned' };
+const NAMES = {
+  draft: 'Draft', queued: 'On its way', generating: 'Being written', ready: 'Ready',
+  sent: 'Sent', failed: 'Returned',
+};
 
 type State = Pick<Letter, 'status' | 'channel' | 'sent_at'>;
 

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The breakers of the services that jobs call: rows that all workers share, kept
+ * by the functions of migration 0013.  Whether a destination may be called is
+ * asked where the job is held, in queue.c; here is what is told of it and what
+ * follows.  None of it is fenced: it concerns no job's effects.
+ */
+#include "store/talk.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+enum { TELL_MS = 5000, DEFER_MOST = 1000 };
+
+static uint64_t
+deadline(void)
+{
+	return clock_now_ns() + TELL_MS * (uint64_t)1000000;
+}
+
+static const char *
+number(struct arena *arena, int64_t n)
+{
+	return arena_format(arena, "%" PRId64, n);
+}
+
+static enum problem
+refuse(struct scope *sc, const struct store *st, const char *cause)
+{
+	return st->connection == NULL ? store_unavailable(sc, cause) :
+	    scope_fail(sc, PROBLEM_INTERNAL, "the breaker: %s", cause);
+}
+
+static bool
+is_true(const PGresult *rows, int column)
+{
+	return PQgetvalue(rows, 0, column)[0] == 't';
+}
+
+enum problem
+queue_tell(struct scope *sc, struct store *st, const struct queue_news *news,
+    struct queue_verdict *ret)
+{
+	const char *params[] = { news->destination,
+		number(sc->arena, news->token), number(sc->arena, news->well),
+		number(sc->arena, news->ill), number(sc->arena, news->open_ms),
+		number(sc->arena, news->open_max_ms) };
+	const PGresult *rows;
+	const char *cause;
+	struct talk talk;
+	enum problem p;
+	size_t told;
+
+	if ((p = store_connect(sc, st)) != PROBLEM_NONE)
+		return p;
+	talk_begin(&talk, sc, st);
+	told = talk_phrase(&talk, PHRASE_TELL, countof(params), params);
+	if ((cause = talk_end(&talk, deadline())) != NULL)
+		return refuse(sc, st, cause);
+	rows = talk.result[told];
+	*ret = (struct queue_verdict){ .opened = is_true(rows, 0),
+		.closed = is_true(rows, 1),
+		.wait_ms = strtoll(PQgetvalue(rows, 0, 2), NULL, 10),
+		.since = PQgetisnull(rows, 0, 3) ? NULL :
+		PQgetvalue(rows, 0, 3) };
+	return PROBLEM_NONE;
+}
+
+/* A statement whose answer is a number. */
+static enum problem
+count_of(struct scope *sc, struct store *st, const char *sql, int count,
+    const char *const *params, uint64_t *ret)
+{
+	const char *cause;
+	struct talk talk;
+	enum problem p;
+	size_t said;
+
+	if ((p = store_connect(sc, st)) != PROBLEM_NONE)
+		return p;
+	talk_begin(&talk, sc, st);
+	said = talk_say(&talk, sql, count, params);
+	if ((cause = talk_end(&talk, deadline())) != NULL)
+		return refuse(sc, st, cause);
+	*ret = strtoull(PQgetvalue(talk.result[said], 0, 0), NULL, 10);
+	return PROBLEM_NONE;
+}
+
+enum problem
+queue_defer(struct scope *sc, struct store *st, const char *const *kinds,
+    size_t count, int64_t delay_ms, uint64_t *ret)
+{
+	const char *params[] = { store_array(sc->arena, kinds, count),
+		number(sc->arena, delay_ms), number(sc->arena, DEFER_MOST) };
+
+	return count_of(sc, st, "select lockstep.job_defer($1, $2, $3)",
+	    countof(params), params, ret);
+}
+
+enum problem
+queue_recover(struct scope *sc, struct store *st, const char *const *kinds,
+    size_t count, const char *since, uint64_t *ret)
+{
+	const char *params[] = { store_array(sc->arena, kinds, count), since };
+
+	return count_of(sc, st, "select coalesce(lockstep.job_recover("
+	    "$1::text[], $2::timestamptz), 0)", countof(params), params, ret);
+}
+
+static unsigned
+state_number(const char *state)
+{
+	return strcmp(state, "open") == 0 ? 2 :
+	    strcmp(state, "half_open") == 0 ? 1 : 0;
+}
+
+enum problem
+queue_breakers(struct scope *sc, struct store *st,
+    const char *const *destinations, size_t count, unsigned *ret)
+{
+	const char *param = store_array(sc->arena, destinations, count);
+	const PGresult *rows;
+	const char *cause;
+	struct talk talk;
+	enum problem p;
+	size_t said;
+
+	if ((p = store_connect(sc, st)) != PROBLEM_NONE)
+		return p;
+	talk_begin(&talk, sc, st);
+	said = talk_say(&talk, "select destination, state from"
+	    " lockstep.breakers where destination = any($1)", 1, &param);
+	if ((cause = talk_end(&talk, deadline())) != NULL)
+		return refuse(sc, st, cause);
+	memset(ret, 0, count * sizeof(*ret));
+	rows = talk.result[said];
+	for (int row = 0; row < PQntuples(rows); row++)
+		for (size_t i = 0; i < count; i++)
+			if (strcmp(destinations[i], PQgetvalue(rows, row,
+			    0)) == 0)
+				ret[i] = state_number(PQgetvalue(rows, row, 1));
+	return PROBLEM_NONE;
+}
