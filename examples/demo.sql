@@ -393,5 +393,51 @@ join app.companies c on c.id = t.company
 join app.accounts a on a.id = c.account_id
 on conflict do nothing;
 
+-- Endpoints that are turned off: nobody listens there.
+insert into app.webhook_endpoints (id, owner_id, url, description, types,
+	enabled, disabled_reason, created_at, updated_at)
+select pg_temp.id('endpoint ' || n), owner,
+	'https://hooks.shop-' || n || '.example/letters', 'Shop ' || n,
+	case when n % 2 = 0 then '["letter.sent"]' else '[]' end::jsonb,
+	false, 'owner', :'anchor'::timestamptz - interval '20 days',
+	:'anchor'::timestamptz - interval '5 days'
+from (values (1, pg_temp.user_id(1)), (2, pg_temp.user_id(2)),
+	(3, pg_temp.id('account 1')), (4, pg_temp.id('account 2')),
+	(5, pg_temp.id('account 3'))) as o (n, owner)
+on conflict do nothing;
+insert into app.webhook_messages (id, owner_id, type, data, created_at)
+select pg_temp.id('message ' || n || ' ' || m), e.owner_id, 'letter.sent',
+	jsonb_build_object('id', pg_temp.id('letter ' || m), 'reference', null,
+		'title', 'Letter ' || m, 'status', 'sent', 'failure_reason',
+		null, 'updated_at', :'anchor'::timestamptz - m * interval '1 day'),
+	:'anchor'::timestamptz - m * interval '1 day'
+from generate_series(1, 5) n
+cross join generate_series(6, 10) m
+join app.webhook_endpoints e on e.id = pg_temp.id('endpoint ' || n)
+on conflict do nothing;
+insert into app.webhook_deliveries (id, owner_id, message_id, endpoint_id, type,
+	state, attempts, status, error, delivered_at, created_at, updated_at)
+select pg_temp.id('delivery ' || n || ' ' || m), e.owner_id,
+	pg_temp.id('message ' || n || ' ' || m), e.id, 'letter.sent',
+	case when m = 6 then 'failed' else 'delivered' end,
+	case when m = 6 then 2 else 1 end, case when m = 6 then 503 else 200 end,
+	case when m = 6 then '503' end,
+	case when m <> 6 then t.at + interval '1 s' end, t.at, t.at
+from generate_series(1, 5) n
+cross join generate_series(6, 10) m
+cross join lateral (select :'anchor'::timestamptz - m * interval '1 day'
+	) as t (at)
+join app.webhook_endpoints e on e.id = pg_temp.id('endpoint ' || n)
+on conflict do nothing;
+insert into app.webhook_attempts (id, owner_id, delivery_id, endpoint_id, number,
+	status, error, reply, took_ms, created_at)
+select pg_temp.id('attempt ' || d.id || ' ' || k), d.owner_id, d.id,
+	d.endpoint_id, k, d.status, d.error,
+	case when d.status = 503 then 'busy' else 'ok' end, 20 + k,
+	d.created_at + (k - 1) * interval '5 s'
+from app.webhook_deliveries d
+cross join lateral generate_series(1, d.attempts) k
+on conflict do nothing;
+
 commit;
 analyze;

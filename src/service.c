@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "base/metric.h"
+#include "peer/peer.h"
 #include "serve/serve.h"
 #include "service_check.h"
 
@@ -84,9 +85,26 @@ service_store(const struct config *c)
 		.keep_hours = c->idempotency_hours,
 		.event_days = c->webhook_days,
 		.rejected_days = c->rejected_days,
+		.message_days = c->message_days,
+		.deliver_allow = c->deliver_allow,
 		.reply_limit_bytes = c->reply_limit_bytes,
 		.trace_file = c->trace_file,
 	};
+}
+
+bool
+service_ranges(const struct config *c, struct peer_ranges **ret,
+    struct buf *faults)
+{
+	struct buf fault;
+
+	buf_init(&fault, 1024);
+	*ret = peer_ranges_read(c->deliver_allow != NULL ? c->deliver_allow :
+	    "", &fault);
+	if (*ret == NULL)
+		buf_format(faults, "lockstep: deliver_allow: %s\n", fault.at);
+	buf_release(&fault);
+	return *ret != NULL;
 }
 
 static struct front_options
@@ -248,9 +266,13 @@ service_read(struct service *s, const struct beginning *from,
     struct buf *faults)
 {
 	struct serve_options *o = &s->options;
+	struct peer_ranges *ranges;
 
 	if (!service_settings(s, from, faults))
 		return false;
+	if (!service_ranges(&s->config, &ranges, faults))
+		return false;
+	peer_ranges_free(ranges);
 	if (!octal(s->config.socket_mode, &o->socket_mode)) {
 		buf_string(faults, "lockstep: socket_mode must be octal "
 		    "digits, like 660\n");

@@ -24,6 +24,11 @@ void service_auth(const struct config *config, const struct contract *contract,
 /* How the database is spoken to. */
 struct store_options service_store(const struct config *config);
 
+/* The ranges of deliver_allow; false with a line in `faults`. */
+struct peer_ranges;
+bool service_ranges(const struct config *config, struct peer_ranges **ret,
+    struct buf *faults) MUST_CHECK;
+
 /* Are the settings that were opened once still these?  A line for each else. */
 bool service_stays(const struct config *now, const struct config *then,
     struct buf *faults) MUST_CHECK;

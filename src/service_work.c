@@ -30,6 +30,7 @@ struct job_service {
 	struct config config;
 	struct contract *contract;
 	struct services *services;
+	struct peer_ranges *ranges;
 };
 
 static void
@@ -39,6 +40,7 @@ drop(void *context, struct work_options *options)
 
 	(void)context;
 	services_free(s->services);
+	peer_ranges_free(s->ranges);
 	contract_free(s->contract);
 	arena_free(s->arena);
 	free(s);
@@ -132,7 +134,10 @@ options_read(struct job_service *s, const struct beginning *from,
 	s->contract = service_contract(c, faults);
 	if (s->contract == NULL || !queues_known(s, from, faults))
 		return false;
+	if (!service_ranges(c, &s->ranges, faults))
+		return false;
 	services_read(s);
+	o->ranges = s->ranges;
 	o->contract = s->contract;
 	o->services = s->services;
 	o->service_ca_file = c->service_ca_file;

@@ -220,6 +220,7 @@ contract_job_request(struct scope *sc, const struct job_kind *kind,
 	struct saying s = { .sc = sc };
 	struct job_request request = { .json = false };
 	struct json_fault fault;
+	const char *why;
 
 	if (!json_read(said, strlen(said), &json_caps_standard, &s.tree,
 	    &fault))
@@ -234,6 +235,10 @@ contract_job_request(struct scope *sc, const struct job_kind *kind,
 	where_read(&s, &request);
 	headers_read(&s, &request);
 	body_read(&s, &request);
+	if (kind->message_count > 0 && !request.skip &&
+	    (why = message_fault(sc, kind, json_object_object_get(s.tree,
+	    "body"))) != NULL)
+		refuse(&s, why);
 	if (kind->url == NULL)
 		target_read(&s, &request);
 	if (s.fault != NULL)

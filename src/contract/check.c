@@ -284,7 +284,7 @@ files_add(struct check *c)
 {
 	struct language *language = language_new();
 	struct lint_file api;
-	size_t schemas, resources, jobs, webhooks;
+	size_t schemas, resources, jobs, webhooks, messages;
 
 	files_read(c, "schemas", 0);
 	schemas = c->lint.file_count;
@@ -294,6 +294,8 @@ files_add(struct check *c)
 	jobs = c->lint.file_count;
 	files_read(c, "webhooks", DEPTH_MAX);
 	webhooks = c->lint.file_count;
+	files_read(c, "messages", DEPTH_MAX);
+	messages = c->lint.file_count;
 	if (tree_read(c, "api.json", &api)) {
 		language_add(c, language, LANGUAGE_API, &api);
 		if (json_object_is_type(api.root, json_type_object))
@@ -311,6 +313,9 @@ files_add(struct check *c)
 		language_add(c, language, LANGUAGE_JOB, &c->lint.files[i]);
 	for (size_t i = jobs; i < webhooks; i++)
 		language_add(c, language, LANGUAGE_WEBHOOK,
+		    &c->lint.files[i]);
+	for (size_t i = webhooks; i < messages; i++)
+		language_add(c, language, LANGUAGE_MESSAGE,
 		    &c->lint.files[i]);
 	language_free(language);
 }

@@ -347,6 +347,9 @@ struct job_kind {
 	const char *secret;		/* likewise; NULL = none */
 	const char *returns_file;	/* judges the reply; NULL = any */
 	const struct schema *returns;
+	const struct message *messages;	/* what a kind of ours delivers; of
+					 * others none */
+	size_t message_count;
 };
 enum { JOB_HELD_MS = 1000 };
 
@@ -555,6 +558,20 @@ struct webhook {
 	struct operation operation;
 };
 const struct webhook *contract_webhooks(const struct contract *contract,
+    size_t *ret_count);
+
+/*
+ * What the API tells the endpoints of its callers: messages/NAME.json.  With
+ * any, contract_jobs() has one more kind, which delivers them.
+ */
+struct message {
+	const char *name;		/* letter.ready */
+	const char *file;		/* messages/letter.ready.json */
+	const char *summary;		/* or NULL */
+	const char *data_file;
+	const struct schema *data;
+};
+const struct message *contract_messages(const struct contract *contract,
     size_t *ret_count);
 
 /*

@@ -7,6 +7,9 @@
  */
 #include "contract/internal.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 static const struct {
 	unsigned bit;
 	const char *name;
@@ -269,6 +272,25 @@ describe_call(struct buf *out, const char *intro, const struct operation *op)
 	buf_string(out, ")\n");
 }
 
+/* Keys that follow each other, with the same verdict, as one line. */
+static void
+describe_errors(struct buf *out, const struct job_kind *k)
+{
+	const struct job_error *e = k->errors;
+	size_t i, j;
+
+	for (i = 0; i < k->error_count; i = j) {
+		for (j = i + 1; j < k->error_count &&
+		     e[j].permanent == e[i].permanent &&
+		     strlen(e[j].key) == 3 && atoi(e[j].key) ==
+		     atoi(e[j - 1].key) + 1; j++)
+			;
+		buf_format(out, "  error %s%s%s -> %s\n", e[i].key,
+		    j > i + 1 ? " to " : "", j > i + 1 ? e[j - 1].key : "",
+		    e[i].permanent ? "permanent" : "retry");
+	}
+}
+
 static void
 describe_job(struct buf *out, const struct job_kind *k)
 {
@@ -298,9 +320,7 @@ describe_job(struct buf *out, const struct job_kind *k)
 		buf_format(out, "  at once %u\n", k->concurrency);
 	if (k->batch > 1)
 		buf_format(out, "  batch %u\n", k->batch);
-	for (size_t i = 0; i < k->error_count; i++)
-		buf_format(out, "  error %s -> %s\n", k->errors[i].key,
-		    k->errors[i].permanent ? "permanent" : "retry");
+	describe_errors(out, k);
 	if (k->url != NULL)
 		buf_format(out, "  url %s secret %s returns %s\n", k->url,
 		    k->secret != NULL ? k->secret : "none",
@@ -385,6 +405,13 @@ describe_webhook(struct buf *out, const struct webhook *w)
 	describe_pointer(out, "serial", w->serial);
 }
 
+static void
+describe_message(struct buf *out, const struct message *m)
+{
+	buf_format(out, "\nmessage %s %s\n  data %s\n", m->name, m->file,
+	    m->data_file);
+}
+
 void
 contract_describe(const struct contract *contract, struct buf *out)
 {
@@ -404,6 +431,8 @@ contract_describe(const struct contract *contract, struct buf *out)
 		describe_job(out, &contract->jobs[i]);
 	for (size_t i = 0; i < contract->webhook_count; i++)
 		describe_webhook(out, &contract->webhooks[i]);
+	for (size_t i = 0; i < contract->message_count; i++)
+		describe_message(out, &contract->messages[i]);
 	buf_string(out, "\nroutes\n");
 	describe_node(out, contract->routes, 1);
 }

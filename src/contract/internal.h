@@ -88,6 +88,14 @@ struct node {
 	const struct operation *by_method[METHOD_COUNT];
 };
 
+/* What api.json says of delivering messages. */
+struct delivery {
+	const char *role;		/* NULL: there is none of servers */
+	const unsigned *steps_ms;	/* between attempts */
+	size_t step_count;
+	unsigned timeout_ms, concurrency;
+};
+
 struct contract {
 	struct arena *arena;		/* owns all but the schemas */
 	struct schema_set *schemas;
@@ -103,6 +111,9 @@ struct contract {
 	size_t job_count;
 	struct webhook *webhooks;
 	size_t webhook_count;
+	struct delivery delivery;
+	struct message *messages;
+	size_t message_count;
 	struct node *routes;
 };
 
@@ -207,6 +218,19 @@ const char *const *member_texts(struct loader *ld, const struct at *at,
 
 /* Reads webhooks/ into the contract, if it is there; resources are read. */
 void webhooks_load(struct loader *ld);
+
+/* ---- loading: message.c ---- */
+
+/* Reads "delivery" of api.json; and messages/, when jobs/ is read. */
+void delivery_load(struct loader *ld, const struct at *api);
+void messages_load(struct loader *ld);
+
+/*
+ * What is wrong with a message that a kind is to deliver, {"type", "data"}, or
+ * NULL; issues go to the scope.
+ */
+const char *message_fault(struct scope *sc, const struct job_kind *kind,
+    struct json_object *body);
 
 /* The *.json of a directory below the contract's; -1 when it cannot be read. */
 struct dirent;

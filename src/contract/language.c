@@ -25,6 +25,8 @@ static const struct {
 	[LANGUAGE_JOB] = { "urn:lockstep:schema:job", job_schema },
 	[LANGUAGE_WEBHOOK] = { "urn:lockstep:schema:webhook",
 		webhook_schema },
+	[LANGUAGE_MESSAGE] = { "urn:lockstep:schema:message",
+		message_schema },
 };
 
 struct language *

@@ -2,7 +2,7 @@
 /*
  * A directory -> a contract: api.json, then resources/ in the order of their
  * names, then what only all of them together can tell (operations that clash),
- * then jobs/ and webhooks/ likewise, then the routes.  Everything lives in the
+ * then jobs/, webhooks/ and messages/ likewise, then the routes.  Everything lives in the
  * contract's arena; what is needed while loading lives in another one.  A
  * contract is whole or it is not made.
  */
@@ -28,6 +28,7 @@ static const struct member api_members[] = {
 	{ "limit", KIND_OBJECT, false },
 	{ "cors", KIND_OBJECT, false },
 	{ "rates", KIND_OBJECT, false },
+	{ "delivery", KIND_OBJECT, false },
 };
 
 static const struct member limit_members[] = {
@@ -156,6 +157,7 @@ api_load(struct loader *ld)
 	limit_load(ld, &at, &c->limit_default, &c->limit_max);
 	cors_load(ld, &at);
 	rates_load(ld, &at);
+	delivery_load(ld, &at);
 }
 
 static int
@@ -266,6 +268,7 @@ contract_load(const char *directory, struct buf *faults)
 		resources_load(&ld);
 		relations_make(&ld);
 		webhooks_load(&ld);
+		messages_load(&ld);
 	}
 	if (ld.faults.length > 0) {
 		faults_sorted(&ld, faults);

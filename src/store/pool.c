@@ -128,6 +128,13 @@ put_settings(struct buf *b, const struct store_options *o, const char *before,
 			buf_int(b, ms[i]);
 		buf_string(b, after);
 	}
+	if (o->deliver_allow == NULL)
+		return;
+	buf_format(b, "%slockstep.deliver_allow%s", before, between);
+	/* A blank would end it. */
+	for (const char *c = o->deliver_allow; *c != '\0'; c++)
+		buf_char(b, *c == ' ' || *c == '\t' ? ',' : *c);
+	buf_string(b, after);
 }
 
 /*

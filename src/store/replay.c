@@ -361,6 +361,7 @@ static const char *const sweeps[SWEEP_COUNT] = {
 	[SWEEP_REPLIES] = "select lockstep.sweep($1, $2)",
 	[SWEEP_EVENTS] = "select lockstep.sweep_events($1, $2)",
 	[SWEEP_REJECTED] = "select lockstep.sweep_rejected($1, $2)",
+	[SWEEP_MESSAGES] = "select lockstep.sweep_messages($1, $2)",
 };
 
 /* Sweeps a batch; BATCH of it: there may be more. */
@@ -372,6 +373,7 @@ sweep_batch(struct scope *sc, struct store *st, enum sweep what,
 		[SWEEP_REPLIES] = st->options->keep_hours,
 		[SWEEP_EVENTS] = st->options->event_days,
 		[SWEEP_REJECTED] = st->options->rejected_days,
+		[SWEEP_MESSAGES] = st->options->message_days,
 	};
 	const char *const params[] = { arena_format(sc->arena, "%u",
 	    ages[what]), arena_format(sc->arena, "%d", BATCH) };

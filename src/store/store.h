@@ -69,6 +69,9 @@ struct store_options {
 	unsigned keep_hours;		/* of replies under a key */
 	unsigned event_days;		/* of events of webhooks */
 	unsigned rejected_days;		/* of records that were rejected */
+	unsigned message_days;		/* of messages that were published */
+	const char *deliver_allow;	/* ranges of addresses that they may go
+					 * to besides; NULL = none */
 	size_t reply_limit_bytes;	/* of an outcome's data; 0 = 16 MiB */
 	const char *trace_file;		/* PQtrace in regress mode, or NULL */
 	_Atomic uint64_t *told_ns;	/* when workers were last told of a
@@ -144,11 +147,14 @@ bool store_fit(const struct store_options *options,
 
 /*
  * Forgets replies that were kept for options->keep_hours, events that were
- * known for options->event_days, or records that were rejected
- * options->rejected_days ago, in batches, as the login role.
+ * known for options->event_days, records that were rejected
+ * options->rejected_days ago, or messages that were published
+ * options->message_days ago, in batches, as the login role.
  * PROBLEM_UNAVAILABLE and the like; all that was swept is told.
  */
-enum sweep { SWEEP_REPLIES, SWEEP_EVENTS, SWEEP_REJECTED, SWEEP_COUNT };
+enum sweep {
+	SWEEP_REPLIES, SWEEP_EVENTS, SWEEP_REJECTED, SWEEP_MESSAGES, SWEEP_COUNT
+};
 enum problem store_sweep(struct scope *sc, struct store *store,
     enum sweep what, uint64_t *ret_swept) MUST_CHECK;
 

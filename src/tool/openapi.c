@@ -333,6 +333,7 @@ tool_openapi(const struct gen_options *options,
 	write_server(&doc, options->server);
 	write_tags(&doc);
 	write_paths(&doc);
+	openapi_messages(&doc);
 	write_components(&doc);
 	pen_close(&doc.pen);
 	pen_print(doc.pen.text.at, out);

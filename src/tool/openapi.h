@@ -52,6 +52,11 @@ void openapi_parameters(struct openapi *doc, const struct operation *op,
 /* The shared parameters that were used, as members. */
 void openapi_shared_parameters(struct openapi *doc);
 
+/* ---- openapi_message.c ---- */
+
+/* "webhooks": the messages that endpoints are told, if there are any. */
+void openapi_messages(struct openapi *doc);
+
 /* ---- openapi_reply.c ---- */
 
 /* "responses" of an operation. */

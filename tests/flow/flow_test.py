@@ -1201,6 +1201,52 @@ def every_reply_fits_the_contract(s):
 
 
 @case
+def endpoints(s):
+    """An endpoint is made, changed, tried, recovered and deleted by its owner;
+    what was delivered is listed and read, and sent again."""
+    at, alice = "/api/webhook_endpoints", s.alice
+    made = s.curl("POST", at, alice, {"url": "https://hooks.shop.example/",
+                                      "types": ["letter.sent"]})
+    same((made.status, made.data["secret"][:6]), (201, "whsec_"))
+    one = f"{at}/{made.data['id']}"
+    same(s.get(one, alice).data["types"], ["letter.sent"])
+    same(len(s.get(at, alice).data), 4)
+    refused = s.curl("POST", at, alice, {"url": "https://10.0.0.1/"})
+    same((refused.status, refused.error["code"]), (422, "url_refused"))
+    renewed = s.curl("POST", f"{one}/rotate", alice).data["secret"]
+    assert renewed != made.data["secret"]
+    sent = s.curl("POST", f"{one}/ping", alice)
+    same((sent.status, sent.data["state"]), (202, "pending"))
+    same(s.get(f"/api/webhook_messages/{sent.data['message_id']}",
+               alice).data["type"], "webhook.ping")
+    delivery = f"/api/webhook_deliveries/{sent.data['id']}"
+    same(s.curl("POST", f"{delivery}/resend", alice).status, 202)
+    same(s.get(delivery, alice).data["attempts"], 0)
+    recovered = s.curl("POST", f"{one}/recover", alice,
+                       {"since": "2026-01-01T00:00:00Z"})
+    same(recovered.status, 202)
+    same(s.curl("PATCH", one, alice, {"enabled": False}).data[
+        "disabled_reason"], "owner")
+    for path, body in ((f"{one}/ping", None), (f"{delivery}/resend", None),
+                       (f"{one}/recover", {"since": "2026-01-01T00:00:00Z"})):
+        same(s.curl("POST", path, alice, body).error["code"],
+             "endpoint_disabled")
+    attempts = s.get("/api/webhook_attempts", alice).data
+    same(s.get(f"/api/webhook_attempts/{attempts[0]['id']}", alice).data,
+         attempts[0])
+    for path in ("messages", "deliveries"):
+        assert s.get(f"/api/webhook_{path}", alice).data
+    s.cluster.psql("insert into app.webhook_endpoints (owner_id, url) select "
+                   f"'{sut.ALICE}', 'https://hooks.shop.example/' from "
+                   "generate_series(1, 50)")
+    same(s.curl("POST", at, alice, {"url": "https://hooks.shop.example/"}
+                ).error["code"], "too_many_endpoints")
+    s.cluster.psql("delete from app.webhook_endpoints where url = "
+                   "'https://hooks.shop.example/' and types = '[]'")
+    same(s.curl("DELETE", one, alice).status, 200)
+
+
+@case
 def every_reply_is_documented(s):
     """Every reply that was seen is in the OpenAPI document that is made of the
     contract: its status, media type, header fields and body."""

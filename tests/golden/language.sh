@@ -56,6 +56,12 @@ verdicts='
 1 bulk.refused/resources/places.json
 1 jobs.refused/jobs/f.json
 1 jobs.refused/jobs/g.json
+1 messages.refused/api.json
+1 messages.refused/messages/a.json
+1 messages.refused/messages/c.json
+1 messages.refused/messages/d.json
+1 messages.refused/messages/e.json
+1 messages.refused/messages/f.json
 1 webhooks.refused/webhooks/a.json
 1 webhooks.refused/webhooks/b.json
 1 webhooks.refused/webhooks/c.json
@@ -82,12 +88,14 @@ for directory in ../../contract */ lint/*/; do
 	contract=${directory%/}
 	[ "$contract" != lint ] || continue
 	for file in "$contract"/api.json "$contract"/resources/*.json \
-	    "$contract"/jobs/*.json "$contract"/webhooks/*.json; do
+	    "$contract"/jobs/*.json "$contract"/webhooks/*.json \
+	    "$contract"/messages/*.json; do
 		[ -e "$file" ] || continue
 		case $file in
 		*/api.json) schema=api ;;
 		*/jobs/*) schema=job ;;
 		*/webhooks/*) schema=webhook ;;
+		*/messages/*) schema=message ;;
 		*) schema=resource ;;
 		esac
 		wanted=$(echo "$verdicts" | sed -n "s,^\([12]\) $file\$,\1,p")

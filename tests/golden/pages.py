@@ -64,8 +64,9 @@ def manual_contract():
     """The contract of lockstep-contract(5) loads"""
     blocks = manual("lockstep-contract.5.in")
     hook, = (b for b in blocks if '"webhook":' in b)
-    api, letters, job = (b for b in blocks
-                         if b.startswith("{\n") and b != hook)
+    message, = (b for b in blocks if '"message": "letter' in b)
+    api, letters, job = (b for b in blocks if b.startswith("{\n") and
+                         b not in (hook, message))
     related, = (b for b in blocks if b.startswith('"related"'))
     users = {"resource": "users", "schema": "schemas/user.json",
              "table": "app.users", "operations": {
@@ -73,6 +74,8 @@ def manual_contract():
     return served({
         "api.json": api, "resources/letters.json": letters,
         "resources/users.json": users, "webhooks/payments.json": hook,
+        "messages/letter.json": message,
+        "schemas/letter_message.json": an_object(id=UUID),
         "schemas/payment.json": an_object(id=TEXT, type=TEXT),
         "schemas/letter.json": an_object(
             id=UUID, owner_id=UUID, status=TEXT, title=TEXT,

@@ -26,6 +26,8 @@ ADMIN = MEMBER[:-1] + " and role in ('owner', 'admin'))"
 AGENT = MEMBER[:-1] + " and role in ('owner', 'admin', 'agent'))"
 OWNER = "owner_id = '{user}'"
 NOBODY = "false"
+# Of a user himself, or an account that he administers.
+HOOKS = f"{OWNER} or " + ADMIN.replace("account_id in", "owner_id in", 1)
 
 # resource -> what a user of the application may see, change and delete.
 TRUTH = {
@@ -50,6 +52,10 @@ TRUTH = {
                   "app.support_tickets t where t.company_id = companies.id)"),
     "events": (MEMBER, NOBODY, NOBODY),
     "support_tickets": (MEMBER, AGENT, NOBODY),
+    "webhook_endpoints": (HOOKS, HOOKS, HOOKS),
+    "webhook_messages": (HOOKS, NOBODY, NOBODY),
+    "webhook_deliveries": (HOOKS, NOBODY, NOBODY),
+    "webhook_attempts": (HOOKS, NOBODY, NOBODY),
 }
 # A change that says what is there already would hide nothing: each is real.
 CHANGES = {
@@ -59,6 +65,7 @@ CHANGES = {
                                      "email": "c@letters.example"}},
     "account_members": {"role": "viewer"}, "companies": {"name": "Changed"},
     "support_tickets": {"subject": "Changed"},
+    "webhook_endpoints": {"description": "Changed"},
 }
 VERBS = {"select": ("read", 0), "update": ("update", 1),
          "delete": ("delete", 2)}
