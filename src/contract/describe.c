@@ -287,6 +287,10 @@ describe_job(struct buf *out, const struct job_kind *k)
 	for (size_t i = 0; i < k->error_count; i++)
 		buf_format(out, "  error %s -> %s\n", k->errors[i].key,
 		    k->errors[i].permanent ? "permanent" : "retry");
+	if (k->schedule != NULL)
+		buf_format(out, "  at \"%s\" of %s with %s, missed ones %s\n",
+		    k->schedule->text, k->schedule->zone, k->schedule->args,
+		    k->schedule->made_up ? "run" : "skipped");
 	if (k->url != NULL)
 		buf_format(out, "  url %s secret %s returns %s\n", k->url,
 		    k->secret != NULL ? k->secret : "none",

@@ -20,6 +20,7 @@ enum {
 	TEND_MS = 500,
 	AGAIN_MS = 6,		/* who calls is silent for 5 ms after a call */
 	PURGE_MS = 60000,
+	CENSUS_MS = 5000,
 	JOIN_MS = 250,		/* between attempts */
 	PURGE_FULL = 1000,	/* a batch of queue_purge(): there is more */
 };
@@ -32,6 +33,9 @@ struct keeper {
 	pthread_t thread;
 	bool joined;
 	uint64_t tend_ns, poll_ns, again_ns, purge_ns, join_ns;
+	uint64_t schedule_ns, census_ns;
+	bool scheduled;			/* were the schedules entered? */
+	uint64_t line_ns;		/* of the census, at the earliest */
 	uint64_t seed;
 };
 
@@ -195,6 +199,20 @@ purge(struct keeper *k)
 	k->purge_ns = in_ms(purged >= PURGE_FULL ? 0 : PURGE_MS);
 }
 
+static void
+schedule(struct keeper *k)
+{
+	k->schedule_ns = schedule_tend(k->crew, scope_begin(k), k->store,
+	    &k->scheduled);
+}
+
+static void
+census(struct keeper *k)
+{
+	census_take(k->crew, scope_begin(k), k->store, &k->line_ns);
+	k->census_ns = in_ms(CENSUS_MS);
+}
+
 /* Rings that the clock asks for. */
 static void
 ring_by_clock(struct keeper *k, uint64_t now)
@@ -216,6 +234,8 @@ wait_ms(const struct keeper *k)
 
 	if (k->joined && k->tend_ns < until)
 		until = k->tend_ns;
+	if (k->joined && k->schedule_ns < until)
+		until = k->schedule_ns;
 	if (!k->joined && k->join_ns < until)
 		until = k->join_ns;
 	if (k->again_ns != 0 && k->again_ns < until)
@@ -268,6 +288,10 @@ keep(void *arg)
 			tend(k);
 		if (k->joined && now >= k->purge_ns)
 			purge(k);
+		if (k->joined && now >= k->schedule_ns)
+			schedule(k);
+		if (k->joined && now >= k->census_ns)
+			census(k);
 		ring_by_clock(k, now);
 		listen_once(k);
 	}

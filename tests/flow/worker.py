@@ -110,8 +110,8 @@ grant execute on all functions in schema app to authenticated, service_role;
 """
 
 
-def contract(directory):
-    """The reference contract with the kinds of the tests."""
+def contract(directory, more=None):
+    """The reference contract with the kinds of the tests, and more."""
     top = pathlib.Path(directory) / "contract"
     shutil.copytree(sut.TOP / "contract", top)
     for name, properties in SCHEMAS.items():
@@ -119,7 +119,7 @@ def contract(directory):
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "type": "object", "properties": properties,
             "required": list(properties), "additionalProperties": False}))
-    for name, kind in KINDS.items():
+    for name, kind in {**KINDS, **(more or {})}.items():
         (top / f"jobs/{name}.json").write_text(json.dumps(
             {"job": name, "kind": "sql", "args": "schemas/test_effect.json",
              **kind}))

@@ -51,6 +51,9 @@ verdicts='
 1 jobs.refused/jobs/b.json
 1 jobs.refused/jobs/c.json
 1 jobs.refused/jobs/e.json
+1 jobs.refused/jobs/f.json
+1 jobs.refused/jobs/g.json
+1 jobs.refused/jobs/j.json
 1 webhooks.refused/webhooks/a.json
 1 webhooks.refused/webhooks/b.json
 1 webhooks.refused/webhooks/c.json
