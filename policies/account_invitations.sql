@@ -18,6 +18,7 @@ grant insert (
 	account_id, email, role, token_hash
 ) on app.account_invitations to lockstep_logic;
 grant update (accepted_at) on app.account_invitations to lockstep_logic;
+grant delete on app.account_invitations to lockstep_logic;
 
 create policy authenticated_select on app.account_invitations
 	for select to authenticated
@@ -36,3 +37,6 @@ create policy lockstep_logic_update on app.account_invitations
 	for update to lockstep_logic
 	using (accepted_at is null and expires_at > now())
 	with check (accepted_at is not null);
+create policy lockstep_logic_delete on app.account_invitations
+	for delete to lockstep_logic
+	using (accepted_at is null and expires_at < now() - interval '30 days');

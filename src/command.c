@@ -343,14 +343,32 @@ static struct command commands[] = {
 		"repeated."),
 	      FLAG("drain", NULL, "End when there is nothing to do.") },
 	    true, 0, 0, call_work },
-	{ "jobs", "list|show ID|conservation",
-	    "Look at the jobs, or at one; or prove that none is lost.",
-	    { FLAG("kind", "KIND", "list: jobs of this kind."),
-	      FLAG("state", "STATE", "list: available, scheduled, running, "
-		"done, cancelled or dead."),
+	{ "jobs", "list|show ID|schedules|replay|discard|cancel|pause QUEUE|"
+	    "resume QUEUE|conservation",
+	    "Look at the jobs, or at one; have dead ones run again; or prove "
+	    "that none is lost.",
+	    { FLAG("kind", "KIND", "Jobs of this kind."),
+	      FLAG("queue", "QUEUE", "Jobs of the contract's kinds in this "
+		"queue."),
+	      FLAG("state", "STATE", "Jobs that are available, scheduled, "
+		"running, done, cancelled or dead."),
+	      FLAG("reason", "REASON", "Jobs that are dead or cancelled for "
+		"this: exhausted, permanent, crashed, invalid, cancelled or "
+		"discarded."),
+	      FLAG("code", "CODE", "Jobs whose last error is this."),
+	      FLAG("since", "TIME", "Jobs that were over then, or later; of "
+		"cancel: that were left."),
+	      FLAG("until", "TIME", "Jobs that were over, or left, before."),
+	      FLAG("all", NULL, "replay, discard, cancel: all there are."),
+	      FLAG("force", NULL, "replay: done and cancelled ones, too."),
+	      FLAG("rate", "N/s", "replay: so many a second."),
+	      FLAG("dry-run", NULL, "replay, discard, cancel: say how many, "
+		"and do nothing."),
+	      FLAG("unknown", NULL, "list: unfinished ones of kinds that the "
+		"contract does not have."),
 	      FLAG("limit", "N", "list: so many, the latest (50)."),
 	      FLAG("json", NULL, "Print JSON, a line for each.") },
-	    false, 1, 2, call_jobs },
+	    false, 1, 1000, call_jobs },
 	{ "migrate", "up|status|verify",
 	    "Bring the database's schema and policies up to date, or compare.",
 	    { FLAG("json", NULL, "Print status as JSON.") }, true, 1, 1,

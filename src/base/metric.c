@@ -19,6 +19,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -31,6 +32,7 @@ enum {
 	BUCKETS = 15,		/* with the one of +Inf */
 	SPINS = 100,
 	LAYOUT_VERSION = 1,
+	STALE_S = 86400,	/* longest time that a gauge is told for */
 };
 
 static const char magic[8] = "lockstep";
@@ -121,6 +123,13 @@ static const struct {
 	{ "lockstep_ingest_records_total",
 	    "Records of requests with many, by operation and what became of "
 	    "them." },
+	{ "lockstep_jobs_unknown",
+	    "Unfinished jobs of kinds that the contract does not know." },
+	{ "lockstep_queue_paused", "Is a queue paused?" },
+	{ "lockstep_schedule_lag_seconds",
+	    "How long the next run of a schedule is overdue." },
+	{ "lockstep_schedule_ticks_total",
+	    "Ticks of schedules, by what became of them." },
 	{ "lockstep_limit_forgotten_total",
 	    "Quotas forgotten early, for want of room." },
 	{ "lockstep_job_calls_total", "Times that workers were told of jobs." },
@@ -131,6 +140,10 @@ static const struct {
 	    "Jobs taken back from workers that were silent." },
 	{ "lockstep_job_queue_time_seconds",
 	    "Time that jobs waited before they were done, by kind." },
+	{ "lockstep_job_oldest_available_age_seconds",
+	    "How long the oldest available job has waited, by queue." },
+	{ "lockstep_jobs", "Jobs that are not over, and dead ones, by queue." },
+	{ "lockstep_jobs_dead", "Dead jobs, by kind." },
 	{ "lockstep_jobs_total", "Attempts of jobs, by kind and outcome." },
 	{ "lockstep_jwks_fetches_total",
 		"Fetches of key sets, by result." },
@@ -412,17 +425,37 @@ metric_add(const char *family, const char *labels, uint64_t n)
 		count(&table->head.dropped, 1);
 }
 
+/* All processes of the machine have the same. */
+static uint64_t
+uptime_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec;
+}
+
 void
 metric_set(const char *family, const char *labels, uint64_t n)
+{
+	metric_set_for(family, labels, n, 0);
+}
+
+void
+metric_set_for(const char *family, const char *labels, uint64_t n,
+    unsigned seconds)
 {
 	struct series *s;
 
 	if (table == NULL)
 		return;
-	if ((s = series_of(KIND_GAUGE, family, labels)) != NULL)
+	if ((s = series_of(KIND_GAUGE, family, labels)) != NULL) {
 		atomic_store_explicit(&s->cells[0], n, memory_order_relaxed);
-	else
+		atomic_store_explicit(&s->cells[1], seconds == 0 ? 0 :
+		    uptime_s() + seconds, memory_order_relaxed);
+	} else {
 		count(&table->head.dropped, 1);
+	}
 }
 
 void
@@ -579,6 +612,19 @@ write_histogram(struct buf *b, struct series *s)
 	    close, total);
 }
 
+/*
+ * Is it a gauge that nobody has renewed?  The file may be older than the
+ * machine is up: then what it says is a time that is far away.
+ */
+static bool
+is_stale(struct series *s)
+{
+	uint64_t until = atomic_load(&s->cells[1]), now = uptime_s();
+
+	return s->kind == KIND_GAUGE && until != 0 &&
+	    (until < now || until > now + STALE_S);
+}
+
 static void
 write_series(struct buf *b)
 {
@@ -587,7 +633,7 @@ write_series(struct buf *b)
 
 	for (unsigned i = 0; i < SERIES; i++)
 		if (atomic_load_explicit(&table->series[i].ready,
-		    memory_order_acquire))
+		    memory_order_acquire) && !is_stale(&table->series[i]))
 			all[n++] = &table->series[i];
 	qsort(all, n, sizeof(all[0]), compare);
 	for (unsigned i = 0; i < n; i++) {

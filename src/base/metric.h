@@ -44,6 +44,10 @@ void metric_add(const char *family, const char *labels, uint64_t n);
 /* Sets a figure that is the host's, whichever process sets it. */
 void metric_set(const char *family, const char *labels, uint64_t n);
 
+/* The same, for so many seconds: then, unless it is set anew, it is not told. */
+void metric_set_for(const char *family, const char *labels, uint64_t n,
+    unsigned seconds);
+
 /* Adds an observation, in nanoseconds, to a histogram in seconds. */
 void metric_observe(const char *family, const char *labels, uint64_t ns);
 

@@ -302,6 +302,25 @@ struct job_error {
 };
 
 /*
+ * When a kind of job runs by itself.  A tick is a whole second; whoever asks
+ * for the next one after the same second gets the same.
+ */
+struct schedule {
+	const char *text;		/* as the contract says it */
+	const char *zone;		/* "UTC", "Europe/Berlin" */
+	const char *args;		/* of each run: JSON text, judged */
+	bool made_up;			/* is a tick run that was missed? */
+	const struct cron *cron;
+};
+
+/*
+ * The first tick after a second since 1970.  false: there is none in 40 years,
+ * which no schedule of a contract has for the time when it is loaded.
+ */
+bool schedule_next(const struct schedule *schedule, int64_t after_s,
+    int64_t *ret_s) MUST_CHECK;
+
+/*
  * A kind of job: jobs/NAME.json.  Its functions are operations (VERB_CALL) that
  * no request meets, so that whatever runs an operation runs them; their
  * `resource` is empty, and `body` is the schema of the arguments.
@@ -338,6 +357,7 @@ struct job_kind {
 					 * and reason; NULL = nothing */
 	const struct job_error *errors;
 	size_t error_count;
+	const struct schedule *schedule;	/* NULL = it has none */
 	/* http */
 	const struct operation *prepare;	/* arguments -> jsonb of path,
 						 * headers, body; NULL = the

@@ -321,6 +321,10 @@ describe_job(struct buf *out, const struct job_kind *k)
 	if (k->batch > 1)
 		buf_format(out, "  batch %u\n", k->batch);
 	describe_errors(out, k);
+	if (k->schedule != NULL)
+		buf_format(out, "  at \"%s\" of %s with %s, missed ones %s\n",
+		    k->schedule->text, k->schedule->zone, k->schedule->args,
+		    k->schedule->made_up ? "run" : "skipped");
 	if (k->url != NULL)
 		buf_format(out, "  url %s secret %s returns %s\n", k->url,
 		    k->secret != NULL ? k->secret : "none",

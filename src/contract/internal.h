@@ -45,6 +45,7 @@ enum {
 	CURSOR_TEXT_MAX = 255,		/* characters of a sort field */
 	CURSOR_VALUE_MAX = 4 * CURSOR_TEXT_MAX,	/* and its bytes */
 	CURSOR_MAX = 6144,		/* characters of a cursor */
+	SCHEDULE_ARGS_MAX = 65536,	/* bytes */
 };
 
 /* A path below the base, cut at its slashes. */
@@ -265,6 +266,12 @@ void resource_load(struct loader *ld, const char *file);
 /* Reads one member of "operations", the object at `all`. */
 void operation_load(struct loader *ld, struct draft *draft,
     const struct at *all, const char *name);
+
+/*
+ * Reads when a kind of job runs by itself; what it calls and as whom is known.
+ */
+void schedule_load(struct loader *ld, const struct at *at,
+    struct job_kind *kind);
 
 /* Reads jobs/X.json into the contract. */
 void job_load(struct loader *ld, const char *file);

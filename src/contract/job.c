@@ -41,6 +41,10 @@ static const struct said {
 	{ { "batch", KIND_NUMBER, false }, OF(SQL) },
 	{ { "backoff", KIND_OBJECT, false }, OF(SQL) | OF(HTTP) },
 	{ { "errors", KIND_OBJECT, false }, OF(SQL) | OF(HTTP) },
+	{ { "schedule", KIND_TEXT, false }, OF(SQL) | OF(HTTP) },
+	{ { "zone", KIND_TEXT, false }, OF(SQL) | OF(HTTP) },
+	{ { "with", KIND_OBJECT, false }, OF(SQL) | OF(HTTP) },
+	{ { "missed", KIND_TEXT, false }, OF(SQL) | OF(HTTP) },
 	{ { "prepare", KIND_TEXT, false }, OF(HTTP) },
 	{ { "url", KIND_TEXT, false }, OF(HTTP) },
 	{ { "secret", KIND_TEXT, false }, OF(HTTP) },
@@ -460,6 +464,7 @@ job_load(struct loader *ld, const char *file)
 	args_load(&k);
 	functions_load(&k);
 	service_load(&k);
+	schedule_load(ld, &k.at, &k.kind);
 	k.kind.number = (unsigned)n;
 	c->jobs = grown(ld, c->jobs, n, sizeof(*c->jobs));
 	c->jobs[n] = k.kind;

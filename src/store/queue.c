@@ -37,7 +37,7 @@ bound_ms(const struct store *st, const struct job_kind *kind)
 enum {
 	TAKE_ID, TAKE_KIND, TAKE_ARGS, TAKE_CLAIMS, TAKE_ROLE, TAKE_ATTEMPT,
 	TAKE_MAX_ATTEMPTS, TAKE_CRASHED, TAKE_TOKEN, TAKE_RUN_AT, TAKE_WAITED,
-	TAKE_REQUEST_ID, TAKE_TRACEPARENT, TAKE_SERIAL
+	TAKE_REQUEST_ID, TAKE_TRACEPARENT, TAKE_SERIAL, TAKE_REPLAYED
 };
 
 static uint64_t
@@ -147,7 +147,9 @@ job_at(const PGresult *rows, int row, const struct job_kind *kind)
 		.claims = text_at(rows, row, TAKE_CLAIMS),
 		.role = text_at(rows, row, TAKE_ROLE),
 		.attempt = (unsigned)number_at(rows, row, TAKE_ATTEMPT),
-		.attempts = most > 0 ? (unsigned)most : kind->attempts,
+		/* They are counted anew from a replay on. */
+		.attempts = (unsigned)(most > 0 ? most : kind->attempts +
+		    number_at(rows, row, TAKE_REPLAYED)),
 		.crashed = is_true(rows, row, TAKE_CRASHED),
 		.token = number_at(rows, row, TAKE_TOKEN),
 		.run_at = text_at(rows, row, TAKE_RUN_AT),

@@ -244,6 +244,55 @@ enum problem queue_tend(struct scope *sc, struct store *store,
 enum problem queue_purge(struct scope *sc, struct store *store,
     unsigned keep_hours, uint64_t *ret_purged) MUST_CHECK;
 
+/* ---- Schedules, by the functions of migration 0015. ---- */
+
+/* Where a schedule is, as the database has it; times in seconds since 1970. */
+struct queue_schedule {
+	const struct job_kind *kind;
+	bool there;
+	bool same;		/* is it as this contract says it? */
+	int64_t next_s;
+};
+
+/*
+ * Fills in the rows of the kinds that are in `schedules`, and the database's
+ * time; `clear`: others that nobody has tended for a day are deleted.
+ */
+enum problem queue_schedules(struct scope *sc, struct store *store,
+    struct queue_schedule *schedules, size_t count, bool clear,
+    int64_t *ret_now_us) MUST_CHECK;
+
+/* Enters what the contract says, with the next tick if that is news. */
+enum problem queue_schedule_keep(struct scope *sc, struct store *store,
+    const struct job_kind *kind, int64_t next_s) MUST_CHECK;
+
+/*
+ * Makes the run of a tick, unless somebody has: the schedule goes from the tick
+ * that was due to the following one, and a job is left for `tick_s` (QUEUE_NONE
+ * = for none of those that were missed).  *ret_job: the job; 0 = none, -1 =
+ * another worker does it.
+ */
+#define QUEUE_NONE INT64_MIN
+struct queue_tick {
+	const struct job_kind *kind;
+	int64_t due_s, tick_s, following_s;
+	int64_t missed;
+};
+enum problem queue_tick(struct scope *sc, struct store *store,
+    const struct queue_tick *tick, int64_t *ret_job) MUST_CHECK;
+
+/* ---- How many there are. ---- */
+
+/* The unfinished or dead jobs of a kind, in the arena. */
+struct queue_count {
+	const char *kind;	/* of a contract, or of none */
+	const char *state;
+	int64_t n;
+	int64_t oldest_s;	/* the age of the oldest */
+};
+enum problem queue_count(struct scope *sc, struct store *store,
+    const struct queue_count **ret, size_t *ret_count) MUST_CHECK;
+
 /* ---- For people: lockstep jobs. ---- */
 
 /*
@@ -252,6 +301,10 @@ enum problem queue_purge(struct scope *sc, struct store *store,
  */
 struct queue_filter {
 	const char *kind, *state;	/* or NULL */
+	const char *reason;		/* or NULL */
+	const char *kinds;		/* of a queue: an array's text; or NULL */
+	const char *unknown_to;		/* unfinished ones of no such kind: an
+					 * array's text; or NULL */
 	unsigned limit;
 	bool json;
 };
@@ -259,7 +312,27 @@ int queue_list(const char *database, const struct queue_filter *filter,
     FILE *out, FILE *err) MUST_CHECK;
 int queue_show(const char *database, const char *id, FILE *out, FILE *err)
     MUST_CHECK;
+int queue_schedule_list(const char *database, bool json, FILE *out, FILE *err)
+    MUST_CHECK;
 int queue_conservation(const char *database, bool json, FILE *out, FILE *err)
     MUST_CHECK;
+
+/*
+ * Replays, discards or cancels what a filter takes (JSON text, as
+ * lockstep.operate_jobs() has it), or tells how many there are; by batches, so
+ * that nobody waits for it.  1: there was none.
+ */
+struct queue_operation {
+	const char *action;		/* "replay", "discard", "cancel" */
+	const char *filter;
+	const char *rate;		/* of runs a second, or NULL */
+	bool force, dry_run, json;
+};
+int queue_operate(const char *database, const struct queue_operation *operation,
+    FILE *out, FILE *err) MUST_CHECK;
+
+/* Has a queue rest, or go on. */
+int queue_pause(const char *database, const char *queue, bool paused,
+    FILE *out, FILE *err) MUST_CHECK;
 
 #endif

@@ -87,25 +87,53 @@ print_json(const PGresult *rows, FILE *out)
 
 /* ---- What is asked. ---- */
 
+#define MOMENT(column) "to_char(" column " at time zone 'UTC',"                 \
+    " 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
+
 #define LISTED "select id, kind, state, attempt, reason,"                      \
-    " to_char(run_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"    \
-    " as run_at, to_char(updated_at at time zone 'UTC',"                       \
-    " 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as updated_at"                         \
+    " " MOMENT("run_at") " as run_at,"                                         \
+    " " MOMENT("updated_at") " as updated_at"                                  \
     " from lockstep.jobs where ($1::text is null or kind = $1)"                \
-    " and ($2::text is null or state = $2) order by id desc limit $3"
+    " and ($2::text is null or state = $2)"                                    \
+    " and ($3::text is null or reason = $3)"                                   \
+    " and ($4::text[] is null or kind = any($4))"                              \
+    " and ($5::text[] is null or finalized_at is null and kind <> all($5))"    \
+    " order by id desc limit $6"
 
 int
 queue_list(const char *database, const struct queue_filter *filter, FILE *out,
     FILE *err)
 {
 	struct arena *arena = arena_new();
-	const char *params[] = { filter->kind, filter->state,
+	const char *params[] = { filter->kind, filter->state, filter->reason,
+		filter->kinds, filter->unknown_to,
 		arena_format(arena, "%u", filter->limit) };
 	const PGresult *rows = ask(arena, database, filter->json ?
 	    "select row_to_json(l) from (" LISTED ") l" : LISTED, params,
 	    countof(params), err);
 
 	if (rows != NULL && filter->json)
+		print_json(rows, out);
+	else if (rows != NULL)
+		print_table(arena, rows, out);
+	arena_free(arena);
+	return rows != NULL ? 0 : 2;
+}
+
+#define SCHEDULED "select name, spec, zone,"                                   \
+    " " MOMENT("last_tick") " as last_tick,"                                   \
+    " " MOMENT("next_tick") " as next_tick, runs, missed, last_job"            \
+    " from lockstep.schedules order by schedules.next_tick, name"
+
+int
+queue_schedule_list(const char *database, bool json, FILE *out, FILE *err)
+{
+	struct arena *arena = arena_new();
+	const PGresult *rows = ask(arena, database, json ?
+	    "select row_to_json(l) from (" SCHEDULED ") l" : SCHEDULED, NULL,
+	    0, err);
+
+	if (rows != NULL && json)
 		print_json(rows, out);
 	else if (rows != NULL)
 		print_table(arena, rows, out);

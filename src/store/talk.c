@@ -25,7 +25,7 @@ static const char *const phrases[PHRASE_COUNT] = {
 	    " max_attempts, errors -> -1 ->> 'code' = 'crashed', lease_token,"
 	    " run_at, (extract(epoch from clock_timestamp() - run_at)"
 	    " * 1000000)::bigint, request_id, traceparent,"
-	    " serial_key is not null"
+	    " serial_key is not null, coalesce(replayed_from, 0)"
 	    " from lockstep.job_take($1, $2, $3, $4, $5, $6, $7)",
 	[PHRASE_DONE] = "select lockstep.job_done($1::bigint[], $2::boolean)",
 	[PHRASE_DONE_LEASED] =

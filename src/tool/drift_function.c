@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Operations against the functions that they call: is it there, does it take
- * what is sent and give what is promised, does it raise what is declared.  What
- * a function raises is read from its text, and from that of the functions it
- * names, as nothing else holds it.
+ * Operations, and jobs, against the functions that they call: is it there, does
+ * it take what is sent and give what is promised, does it raise what is
+ * declared.  What a function raises is read from its text, and from that of the
+ * functions it names, as nothing else holds it.
  */
 #include "tool/drift.h"
 #include "tool/probe.h"
@@ -17,9 +17,20 @@
 struct call {
 	struct drift *d;
 	const struct operation *op;
+	const struct job_kind *kind;	/* it is of a job; or NULL */
+	const char *member;		/* that names the function */
 	const struct catalog_function *function;
 	const char *object;
 };
+
+/* Where a member stands: of the operation, or of the job. */
+static struct drift_place
+place_in(struct call *c, const char *member)
+{
+	return c->kind == NULL ? drift_in(c->d, c->op, member) :
+	    (struct drift_place){ .file = c->kind->file,
+		.path = drift_text(c->d, "[\"%s\"]", member) };
+}
 
 static const char *
 function_name(struct drift *d, const struct catalog_function *f)
@@ -103,7 +114,7 @@ check_sent(struct call *c)
 
 		if (a == NULL) {
 			drift_tell(c->d, DRIFT_ARGUMENT_MISSING,
-			    drift_in(c->d, c->op, "call"), c->object, NULL,
+			    place_in(c, c->member), c->object, NULL,
 			    "%s sends \"%s\", which the function does not "
 			    "take", c->op->name, f->name);
 			continue;
@@ -138,7 +149,7 @@ check_asked(struct call *c)
 		if (a->optional || is_always_sent(c->op, a->name))
 			continue;
 		drift_tell(c->d, DRIFT_ARGUMENT_UNSENT,
-		    drift_in(c->d, c->op, "call"), c->object, NULL,
+		    place_in(c, c->member), c->object, NULL,
 		    "the argument %s has no default, and %s need not send it",
 		    a->name, c->op->name);
 	}
@@ -161,7 +172,7 @@ check_column(struct call *c, const struct field *f)
 
 	if (a == NULL) {
 		drift_tell(c->d, DRIFT_RESULT_MISSING,
-		    drift_in(c->d, c->op, "returns"), c->object, NULL,
+		    place_in(c, "returns"), c->object, NULL,
 		    "%s promises \"%s\", which %s does not have", c->op->name,
 		    f->name, c->function->type);
 		return;
@@ -169,7 +180,7 @@ check_column(struct call *c, const struct field *f)
 	wrong = drift_type(c->d, f, a->type, a->category, false);
 	if (wrong != NULL)
 		drift_tell(c->d, DRIFT_RESULT_TYPE,
-		    drift_in(c->d, c->op, "returns"), c->object, NULL,
+		    place_in(c, "returns"), c->object, NULL,
 		    "the column %s: %s", f->name, wrong);
 }
 
@@ -184,7 +195,7 @@ check_result(struct call *c)
 		check_column(c, &c->op->returns[i]);
 	if (c->op->returns_array && !f->set)
 		drift_tell(c->d, DRIFT_RESULT_SINGLE,
-		    drift_in(c->d, c->op, "returns"), c->object, NULL,
+		    place_in(c, "returns"), c->object, NULL,
 		    "%s promises a list, the function returns one %s",
 		    c->op->name, f->type);
 }
@@ -302,7 +313,7 @@ check_undeclared(struct call *c, const bool *reached)
 				continue;
 			told = drift_text(c->d, "%s %s", told, state);
 			drift_tell(c->d, DRIFT_ERROR_UNDECLARED,
-			    drift_in(c->d, c->op, "call"), c->object, NULL,
+			    place_in(c, c->member), c->object, NULL,
 			    "%s raises %s, which %s does not map",
 			    catalog->functions[i].name, state, c->op->name);
 		}
@@ -327,7 +338,7 @@ check_execute(struct call *c)
 			continue;
 		}
 		drift_tell(c->d, DRIFT_EXECUTE_MISSING,
-		    drift_in(c->d, c->op, "call"), drift_text(c->d, "%s (%s)",
+		    place_in(c, c->member), drift_text(c->d, "%s (%s)",
 			c->object, c->op->roles[i]),
 		    drift_text(c->d, "grant execute on function %s to \"%s\";",
 			c->object, c->op->roles[i]),
@@ -349,38 +360,103 @@ check_call(struct call *c)
 	check_undeclared(c, reached);
 	if (c->op->method == METHOD_GET && c->function->volatility == 'v')
 		drift_tell(c->d, DRIFT_CALL_WRITES,
-		    drift_in(c->d, c->op, "call"), c->object,
+		    place_in(c, c->member), c->object,
 		    drift_text(c->d, "alter function %s stable;", c->object),
 		    "%s is a GET, the function is VOLATILE", c->op->name);
 }
+
+/* The function is found and is the only one of its name; else that is told. */
+static bool
+find_function(struct call *c)
+{
+	const struct relation *wanted = &c->op->function;
+	size_t count;
+
+	c->function = choose(c->d, c->op, &count);
+	c->object = c->function != NULL ? function_name(c->d, c->function) :
+	    drift_text(c->d, "%s.%s", wanted->schema_name, wanted->name);
+	if (c->function == NULL)
+		drift_tell(c->d, DRIFT_FUNCTION_MISSING,
+		    place_in(c, c->member), c->object, NULL,
+		    "there is no function %s, which %s calls", c->object,
+		    c->op->name);
+	if (count > 1)
+		drift_tell(c->d, DRIFT_FUNCTION_SEVERAL,
+		    place_in(c, c->member), drift_text(c->d, "%s.%s",
+			c->function->schema, c->function->name),
+		    NULL, "there are %zu functions of the name that %s calls",
+		    count, c->op->name);
+	return c->function != NULL;
+}
+
+/* ---- Jobs. ---- */
+
+static bool
+may_run(const struct call *c, size_t role)
+{
+	return c->d->catalog->roles[role].there &&
+	    c->function->execute[role];
+}
+
+/* Its role runs it; without one any role that may leave it. */
+static void
+check_runner(struct call *c)
+{
+	const char *role = c->kind->role;
+	size_t i = 0;
+
+	while (i < c->d->about->role_count && !(may_run(c, i) &&
+	    (role == NULL || strcmp(c->d->catalog->roles[i].name, role) ==
+	    0)))
+		i++;
+	if (i < c->d->about->role_count)
+		return;
+	drift_tell(c->d, DRIFT_EXECUTE_MISSING, place_in(c, c->member),
+	    drift_text(c->d, "%s (%s)", c->object, role != NULL ? role :
+		"anybody"),
+	    role == NULL ? NULL : drift_text(c->d, "grant execute on function "
+		"%s to \"%s\";", c->object, role),
+	    "the job %s is run as %s, who may not execute the function",
+	    c->kind->name, role != NULL ? role : "whoever leaves it");
+}
+
+static void
+check_job(struct drift *d, const struct job_kind *kind, const char *member,
+    const struct operation *op)
+{
+	struct call c = { .d = d, .op = op, .kind = kind, .member = member };
+
+	if (op == NULL || op->function.name == NULL || !find_function(&c))
+		return;
+	check_sent(&c);
+	check_asked(&c);
+	check_runner(&c);
+}
+
+static void
+check_jobs(struct drift *d)
+{
+	size_t count;
+	const struct job_kind *kinds = contract_jobs(d->contract, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		check_job(d, &kinds[i], "call", &kinds[i].call);
+		check_job(d, &kinds[i], "dead", kinds[i].dead);
+		check_job(d, &kinds[i], "prepare", kinds[i].prepare);
+	}
+}
+
+/* ---- All of them. ---- */
 
 void
 drift_functions(struct drift *d)
 {
 	for (size_t i = 0; i < d->operation_count; i++) {
-		struct call c = { .d = d, .op = &d->operations[i] };
-		size_t count;
+		struct call c = { .d = d, .op = &d->operations[i],
+			.member = "call" };
 
-		if (c.op->verb != VERB_CALL)
-			continue;
-		c.function = choose(d, c.op, &count);
-		if (c.function == NULL) {
-			drift_tell(d, DRIFT_FUNCTION_MISSING,
-			    drift_in(d, c.op, "call"), drift_text(d, "%s.%s",
-				c.op->function.schema_name,
-				c.op->function.name),
-			    NULL, "there is no function %s.%s, which %s calls",
-			    c.op->function.schema_name, c.op->function.name,
-			    c.op->name);
-			continue;
-		}
-		c.object = function_name(d, c.function);
-		if (count > 1)
-			drift_tell(d, DRIFT_FUNCTION_SEVERAL,
-			    drift_in(d, c.op, "call"), drift_text(d, "%s.%s",
-				c.function->schema, c.function->name),
-			    NULL, "there are %zu functions of the name that "
-			    "%s calls", count, c.op->name);
-		check_call(&c);
+		if (c.op->verb == VERB_CALL && find_function(&c))
+			check_call(&c);
 	}
+	check_jobs(d);
 }

@@ -254,6 +254,25 @@ void health_shut(struct thread *t, struct scope *sc, const struct walk *w,
 void health_measure(struct scope *sc, struct store *store,
     const struct crew *crew);
 
+/* ---- schedule.c ---- */
+
+/*
+ * Makes the runs that are due.  *entered false: what the contract says is
+ * entered first, if it is news.  When to do it again, by the clock; UINT64_MAX =
+ * never.
+ */
+uint64_t schedule_tend(struct crew *crew, struct scope *sc,
+    struct store *store, bool *entered) MUST_CHECK;
+
+/* ---- census.c ---- */
+
+/*
+ * Tells how many jobs there are; the log, of those that nobody knows, from
+ * *line_ns on.
+ */
+void census_take(struct crew *crew, struct scope *sc, struct store *store,
+    uint64_t *line_ns);
+
 /* ---- keeper.c ---- */
 
 /* Begins what goes on beside the jobs, in a thread; and ends it. */

@@ -19,6 +19,7 @@ enum {
 	AGAIN_MS = 6,		/* who calls is silent for 5 ms after a call */
 	PURGE_MS = 60000,
 	MEASURE_MS = 1000,
+	CENSUS_MS = 5000,
 	JOIN_MS = 250,		/* between attempts */
 	PURGE_FULL = 1000,	/* a batch of queue_purge(): there is more */
 };
@@ -31,6 +32,9 @@ struct keeper {
 	pthread_t thread;
 	bool joined;
 	uint64_t tend_ns, again_ns, purge_ns, join_ns, measure_ns;
+	uint64_t schedule_ns, census_ns;
+	bool scheduled;			/* were the schedules entered? */
+	uint64_t line_ns;		/* of the census, at the earliest */
 };
 
 static uint64_t
@@ -185,6 +189,20 @@ purge(struct keeper *k)
 	k->purge_ns = in_ms(purged >= PURGE_FULL ? 0 : PURGE_MS);
 }
 
+static void
+schedule(struct keeper *k)
+{
+	k->schedule_ns = schedule_tend(k->crew, scope_begin(k), k->store,
+	    &k->scheduled);
+}
+
+static void
+census(struct keeper *k)
+{
+	census_take(k->crew, scope_begin(k), k->store, &k->line_ns);
+	k->census_ns = in_ms(CENSUS_MS);
+}
+
 /* What came while whoever calls was silent. */
 static void
 ring_again(struct keeper *k, uint64_t now)
@@ -201,6 +219,8 @@ wait_ms(const struct keeper *k)
 	uint64_t until = k->joined ? k->tend_ns : k->join_ns;
 	uint64_t now = clock_now_ns();
 
+	if (k->joined && k->schedule_ns < until)
+		until = k->schedule_ns;
 	if (k->again_ns != 0 && k->again_ns < until)
 		until = k->again_ns;
 	return until <= now ? 0 : (unsigned)((until - now) / 1000000 + 1);
@@ -249,6 +269,10 @@ keep(void *arg)
 			purge(k);
 		if (k->joined && now >= k->measure_ns)
 			measure(k);
+		if (k->joined && now >= k->schedule_ns)
+			schedule(k);
+		if (k->joined && now >= k->census_ns)
+			census(k);
 		ring_again(k, now);
 		listen_once(k);
 	}

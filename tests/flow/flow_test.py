@@ -1191,6 +1191,58 @@ def an_event_of_a_webhook_is_taken_once(s):
                         "'feedback'"), "1")
 
 
+# ---- Jobs.
+
+def dead_job(s, key=None):
+    """A job that has died; its id."""
+    key = f"'{key}'" if key else "null"
+    return int(s.cluster.psql(
+        "insert into lockstep.jobs (kind, state, reason, attempt, unique_key, "
+        "finalized_at, errors) values ('payout.settle', 'dead', 'permanent', "
+        f"1, {key}, now(), '[{{\"attempt\": 1, "
+        "\"at\": \"2026-01-01T00:00:00Z\", \"code\": \"LS205\", "
+        "\"message\": \"x\"}]') returning id"))
+
+
+@case
+def dead_jobs(s):
+    """Our servers see dead jobs, have them run again and give them up; one that
+    is not dead, and one whose key is taken, are refused."""
+    first, second = dead_job(s), dead_job(s)
+    rows = s.get("/api/jobs?state=eq.dead&kind=eq.payout.settle",
+                 s.service).data
+    assert {first, second} <= {r["id"] for r in rows}, rows
+    same(s.get(f"/api/jobs/{first}", s.service).data["reason"], "permanent")
+
+    def post(path, body=None):
+        return s.curl("POST", f"/api{path}", s.service, body or {})
+    same(post(f"/jobs/{first}/replay").data["state"], "available")
+    refused(post(f"/jobs/{first}/replay"), 409, "job_not_dead")
+    same(post(f"/jobs/{second}/discard").data["state"], "cancelled")
+    key = str(uuid.uuid4())
+    third = dead_job(s, key)
+    s.cluster.psql("insert into lockstep.jobs (kind, unique_key) values "
+                   f"('payout.settle', '{key}')")
+    refused(post(f"/jobs/{third}/replay"), 409, "job_key_taken")
+    same(post("/jobs/replay", {"kind": "payout.settle", "dry_run": True}
+              ).data["matched"], 1)
+    same(post("/jobs/replay", {"kind": "payout.settle"}).data["skipped"], 1)
+    same(post("/jobs/discard", {"kind": "payout.settle"}).data["changed"], 1)
+    same(s.get("/api/jobs/conservation", s.service).data["error"], 0)
+
+
+@case
+def queues(s):
+    """Our servers have a queue rest, and go on."""
+    name = "/api/queues/webhooks"
+    same(s.curl("POST", f"{name}/pause", s.service, {}).data["paused"], True)
+    same(s.get(name, s.service).data["paused"], True)
+    same([q["name"] for q in s.get("/api/queues", s.service).data],
+         ["webhooks"])
+    same(s.curl("POST", f"{name}/resume", s.service, {}).data["paused"],
+         False)
+
+
 @case
 def every_reply_fits_the_contract(s):
     """Every reply that was seen fits the contract: status, envelope, schema,

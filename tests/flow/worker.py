@@ -113,7 +113,7 @@ grant execute on all functions in schema app to authenticated, service_role;
 
 
 def contract(directory, kinds=None, schemas=None):
-    """The reference contract with the kinds of the tests."""
+    """The reference contract with the kinds of the tests, and more."""
     top = pathlib.Path(directory) / "contract"
     shutil.copytree(sut.TOP / "contract", top)
     for name, properties in {**SCHEMAS, **(schemas or {})}.items():

@@ -62,6 +62,9 @@ verdicts='
 1 messages.refused/messages/d.json
 1 messages.refused/messages/e.json
 1 messages.refused/messages/f.json
+1 jobs.refused/jobs/j.json
+1 jobs.refused/jobs/l.json
+1 jobs.refused/jobs/m.json
 1 webhooks.refused/webhooks/a.json
 1 webhooks.refused/webhooks/b.json
 1 webhooks.refused/webhooks/c.json
