@@ -140,6 +140,7 @@ static struct queue_job
 job_at(const PGresult *rows, int row, const struct job_kind *kind)
 {
 	int64_t most = number_at(rows, row, TAKE_MAX_ATTEMPTS);
+	int64_t before = number_at(rows, row, TAKE_REPLAYED);
 	struct queue_job job = {
 		.id = number_at(rows, row, TAKE_ID),
 		.kind = kind,
@@ -149,7 +150,8 @@ job_at(const PGresult *rows, int row, const struct job_kind *kind)
 		.attempt = (unsigned)number_at(rows, row, TAKE_ATTEMPT),
 		/* They are counted anew from a replay on. */
 		.attempts = (unsigned)(most > 0 ? most : kind->attempts +
-		    number_at(rows, row, TAKE_REPLAYED)),
+		    before),
+		.attempts_before = (unsigned)before,
 		.crashed = is_true(rows, row, TAKE_CRASHED),
 		.token = number_at(rows, row, TAKE_TOKEN),
 		.run_at = text_at(rows, row, TAKE_RUN_AT),

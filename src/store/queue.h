@@ -35,6 +35,7 @@ struct queue_job {
 	const char *role;		/* of the enqueuer, or NULL */
 	unsigned attempt;		/* this one, from 1 */
 	unsigned attempts;		/* that it may have */
+	unsigned attempts_before;	/* it was replayed, if any */
 	bool crashed;		/* the last attempt ended without a word */
 	bool serial;			/* it has successors to be told of */
 	int64_t token;			/* of the lease; 0 = no lease */

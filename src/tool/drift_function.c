@@ -442,6 +442,7 @@ check_jobs(struct drift *d)
 	for (size_t i = 0; i < count; i++) {
 		check_job(d, &kinds[i], "call", &kinds[i].call);
 		check_job(d, &kinds[i], "dead", kinds[i].dead);
+		check_job(d, &kinds[i], "failed", kinds[i].failed);
 		check_job(d, &kinds[i], "prepare", kinds[i].prepare);
 	}
 }

@@ -147,14 +147,15 @@ walk_backoff_ms(struct thread *t, const struct queue_job *job)
 {
 	const struct job_kind *kind = job->kind;
 	int64_t ms = kind->backoff_base_ms;
+	unsigned attempt = job->attempt - job->attempts_before;
 	unsigned i;
 
-	for (i = 1; i < job->attempt && ms < kind->backoff_max_ms; i++)
+	for (i = 1; i < attempt && ms < kind->backoff_max_ms; i++)
 		ms *= 2;
 	if (ms > kind->backoff_max_ms)
 		ms = kind->backoff_max_ms;
 	if (kind->backoff_step_count > 0)
-		ms = step_ms(kind, job->attempt);
+		ms = step_ms(kind, attempt);
 	return ms * 4 / 5 + (int64_t)(random_of(t) % (uint64_t)(ms * 2 / 5 +
 	    1));
 }
