@@ -90,20 +90,3 @@ grant execute on function lockstep.schedule_keep(text, text, text, timestamptz),
 	lockstep.schedule_tick(text, timestamptz, timestamptz, timestamptz,
 		bigint, jsonb, text)
 	to lockstep_worker;
-
--- What the reference application does by a schedule: who was invited and did not
--- come within so many days is forgotten. The policy says that these are thirty
--- at least.
-create function app.forget_invitations(days integer) returns void
-language sql security definer
-set search_path = pg_catalog, pg_temp
-as $$
-	delete from app.account_invitations i
-	where i.accepted_at is null
-	and i.expires_at < now() - make_interval(days => forget_invitations.days)
-$$;
-
-grant execute on function app.forget_invitations(integer) to service_role;
-grant create on schema app to lockstep_logic;
-alter function app.forget_invitations(integer) owner to lockstep_logic;
-revoke create on schema app from lockstep_logic;

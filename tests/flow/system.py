@@ -316,8 +316,9 @@ class System:
             "metric_file": self.directory / "metrics",
             "log_file": self.log_path(number),
             "workers": 2, "threads": 4, "drain_ms": 10000, "rates": "off",
-            # Most tests have no workers: what waits must keep nobody out.
-            "pressure_age_s": 0,
+            # Most tests have no workers: what waits must keep nobody out, and
+            # nobody is connected to look at it.
+            "pressure_age_s": 0, "pressure_depth": 0,
         }
         if os.geteuid() == 0:
             settings["socket_mode"] = 666

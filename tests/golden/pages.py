@@ -134,11 +134,14 @@ def files_as_installed():
             ("migrations/0002_idempotency.sql",
              "migrations/0006_idempotency.sql"),
             ("migrations/0003_queue.sql", "migrations/0009_queue.sql"),
-            ("policies/jobs.sql", "policies/jobs.sql"),
-            ("policies/job_ledger.sql", "policies/job_ledger.sql"),
-            ("policies/queues.sql", "policies/queues.sql"),
-            ("policies/workers.sql", "policies/workers.sql"),
-            ("policies/idempotency.sql", "policies/idempotency.sql")):
+            ("migrations/0004_http.sql", "migrations/0013_http.sql"),
+            ("migrations/0005_schedule.sql", "migrations/0015_schedule.sql"),
+            ("migrations/0006_replay.sql", "migrations/0016_replay.sql"),
+            ("migrations/0007_ingest.sql", "migrations/0019_ingest.sql"),
+            *((f"policies/{name}.sql",) * 2 for name in (
+                "breakers", "idempotency", "ingest_rejected", "job_counted",
+                "job_counts", "job_ledger", "jobs", "operations", "queues",
+                "schedules", "workers"))):
         if begun(name) != (TOP / source).read_text():
             return f"{name} is not {source}"
         if source not in (TOP / "Makefile.am").read_text():

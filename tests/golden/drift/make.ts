@@ -45,11 +45,15 @@ function documentsOf(schema: Schema, seedOf: number, isBody: boolean): string[] 
     (isBody ? !text.startsWith('[') : !text.includes('\\u0000')));
 }
 
+/** A component has the same documents whatever others there are. */
+function numberOf(name: string): number {
+  return Array.from(name).reduce((number, letter) => (number * 31 + letter.charCodeAt(0)) >>> 0, 7);
+}
+
 mkdirSync(out, { recursive: true });
-let number = 0;
 
 for (const [name, { schema }] of components) {
-  const lines = documentsOf(schema, Number(seed) * 1000 + ++number, bodies.has(name));
+  const lines = documentsOf(schema, Number(seed) * 1000 + numberOf(name), bodies.has(name));
 
   writeFileSync(join(out, `${name}.jsonl`), lines.join('\n') + '\n');
   writeFileSync(join(out, `${name}.json`), JSON.stringify(plainOf(schema, root)));
