@@ -88,6 +88,19 @@ crew_ring(struct crew *crew, unsigned times)
 	pthread_mutex_unlock(&crew->lock);
 }
 
+void
+crew_tick(struct crew *crew)
+{
+	uint64_t now = clock_now_ns(), ms = crew->options->poll_ms;
+
+	if (now < crew->poll_ns)
+		return;
+	/* A fifth more or less, so that many processes do not come at once. */
+	crew->poll_ns = now + (ms * 4 / 5 + now / 1000 % (ms * 2 / 5 + 1)) *
+	    ns_per_ms;
+	crew_ring(crew, 1);
+}
+
 bool
 crew_wait(struct crew *crew)
 {
@@ -157,6 +170,13 @@ wish_of(struct arena *arena, struct ground *g, unsigned most, bool scan)
 	return wish;
 }
 
+/* There was no job a moment ago: others are tried first. */
+static bool
+is_quiet(const struct ground *g, uint64_t now)
+{
+	return now - g->quiet_ns < QUIET_MS * ns_per_ms;
+}
+
 bool
 crew_wish(struct crew *crew, struct arena *arena,
     const struct job_kind *ending, bool all, struct wish_list *ret)
@@ -174,10 +194,12 @@ crew_wish(struct crew *crew, struct arena *arena,
 		/* Until it is over nobody else does. */
 		crew->scan_ns = now + 10 * SCAN_MS * ns_per_ms;
 	}
-	for (i = 0; i < crew->ground_count; i++) {
+	/* The second time round those that are quiet. */
+	for (i = 0; i < 2 * crew->ground_count; i++) {
 		struct ground *g = &crew->grounds[(crew->turn + i) %
 		    crew->ground_count];
-		unsigned most = room_of(g, ending);
+		unsigned most = is_quiet(g, now) == (i >= crew->ground_count) ?
+		    room_of(g, ending) : 0;
 
 		if (most > 0)
 			wishes[count++] = wish_of(arena, g, most, ret->scan);
@@ -232,6 +254,10 @@ crew_claimed(struct crew *crew, unsigned thread, const struct wish_list *list,
 		if (list->claim.wishes[i].kind->concurrency > 0)
 			ground_of(crew, list->claim.wishes[i].kind)->running -=
 			    list->claim.wishes[i].most;
+	/* Those that were tried before the one that had jobs had none. */
+	for (i = 0; i < list->claim.wish_count && (claimed->count == 0 ||
+	    list->claim.wishes[i].kind != claimed->jobs[0].kind); i++)
+		ground_of(crew, list->claim.wishes[i].kind)->quiet_ns = now;
 	if (claimed->count > 0) {
 		g = ground_of(crew, claimed->jobs[0].kind);
 		g->running += (unsigned)claimed->count;

@@ -15,6 +15,7 @@ enum {
 	SCAN_MS = 1000,		/* all that is available is looked at so often, */
 	SCAN_SHARE = 50,	/* or for a part in so many of the time */
 	FLOOR_MS = 100,		/* the floor lags behind what is claimed */
+	QUIET_MS = 20,		/* a kind without jobs is tried last so long */
 };
 
 /*
@@ -36,6 +37,7 @@ struct ground {
 	bool paused;			/* its queue is */
 	unsigned running;		/* in this process */
 	unsigned alone;		/* claims that take one job: a batch failed */
+	uint64_t quiet_ns;		/* when it was last tried in vain */
 	/* Nothing below is looked at, but when all is. */
 	char floor_at[40];		/* "" = none yet */
 	int64_t floor_id;
@@ -51,6 +53,7 @@ struct crew {
 	size_t ground_count;
 	int64_t worker;			/* its id; 0 = not known yet */
 	int eventfd;			/* wakes the keeper */
+	uint64_t poll_ns;		/* when crew_tick() rings next */
 
 	pthread_mutex_t lock;		/* for all below, and the grounds */
 	pthread_cond_t bell;
@@ -77,6 +80,13 @@ void crew_free(struct crew *crew);
 
 /* Rings so often: that many threads look for jobs. */
 void crew_ring(struct crew *crew, unsigned times);
+
+/*
+ * Rings by the clock, each poll_ms or so, whatever becomes of any connection:
+ * that is what no job is missed by; being called is only faster.  For one
+ * thread, which never waits for the database.
+ */
+void crew_tick(struct crew *crew);
 
 /* Waits for a ring.  false: it is time to end. */
 bool crew_wait(struct crew *crew) MUST_CHECK;

@@ -2,9 +2,7 @@
 /*
  * What goes on beside the jobs of a process, in one thread with a connection of
  * its own: it listens and rings, beats for the leases, reaps, promotes what is
- * due, purges.  The bell also rings by the clock, a second or so apart,
- * whatever becomes of the connection: that is what no job is missed by; being
- * called is only faster.
+ * due, purges.  No job depends on what is heard here: see crew_tick().
  */
 #include "work/internal.h"
 
@@ -31,8 +29,7 @@ struct keeper {
 	struct scope scope;
 	pthread_t thread;
 	bool joined;
-	uint64_t tend_ns, poll_ns, again_ns, purge_ns, join_ns;
-	uint64_t seed;
+	uint64_t tend_ns, again_ns, purge_ns, join_ns;
 };
 
 static uint64_t
@@ -47,16 +44,6 @@ scope_begin(struct keeper *k)
 	arena_reset(k->arena);
 	scope_init(&k->scope, k->arena);
 	return &k->scope;
-}
-
-/* The poll's period, a fifth more or less, so that many do not come at once. */
-static uint64_t
-poll_ms(struct keeper *k)
-{
-	uint64_t ms = k->crew->options->poll_ms;
-
-	k->seed = k->seed * 6364136223846793005u + 1442695040888963407u;
-	return ms * 4 / 5 + (k->seed >> 33) % (ms * 2 / 5 + 1);
 }
 
 static void
@@ -195,29 +182,22 @@ purge(struct keeper *k)
 	k->purge_ns = in_ms(purged >= PURGE_FULL ? 0 : PURGE_MS);
 }
 
-/* Rings that the clock asks for. */
+/* What came while whoever calls was silent. */
 static void
-ring_by_clock(struct keeper *k, uint64_t now)
+ring_again(struct keeper *k, uint64_t now)
 {
-	if (k->again_ns != 0 && now >= k->again_ns) {
-		k->again_ns = 0;
-		crew_ring(k->crew, 1);
-	}
-	if (now >= k->poll_ns) {
-		k->poll_ns = in_ms(poll_ms(k));
-		crew_ring(k->crew, 1);
-	}
+	if (k->again_ns == 0 || now < k->again_ns)
+		return;
+	k->again_ns = 0;
+	crew_ring(k->crew, 1);
 }
 
 static unsigned
 wait_ms(const struct keeper *k)
 {
-	uint64_t until = k->poll_ns, now = clock_now_ns();
+	uint64_t until = k->joined ? k->tend_ns : k->join_ns;
+	uint64_t now = clock_now_ns();
 
-	if (k->joined && k->tend_ns < until)
-		until = k->tend_ns;
-	if (!k->joined && k->join_ns < until)
-		until = k->join_ns;
 	if (k->again_ns != 0 && k->again_ns < until)
 		until = k->again_ns;
 	return until <= now ? 0 : (unsigned)((until - now) / 1000000 + 1);
@@ -268,7 +248,7 @@ keep(void *arg)
 			tend(k);
 		if (k->joined && now >= k->purge_ns)
 			purge(k);
-		ring_by_clock(k, now);
+		ring_again(k, now);
 		listen_once(k);
 	}
 	if (k->joined)
@@ -286,7 +266,6 @@ keeper_start(struct crew *crew)
 	k->crew = crew;
 	k->store = store_new(&crew->options->store, crew->options->contract);
 	k->arena = arena_new();
-	k->seed = clock_now_ns();
 	k->purge_ns = in_ms(1000);
 	/* What was left behind is there before the first job is looked for. */
 	join(k);

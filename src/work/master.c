@@ -71,6 +71,7 @@ heed_signals(const struct master *m, struct crew *crew)
 	int signal;
 
 	while (!has_ended(crew)) {
+		crew_tick(crew);
 		signal = sigtimedwait(&m->signals, NULL, &tick);
 		if (signal == SIGTERM || signal == SIGINT)
 			crew_stop(crew);

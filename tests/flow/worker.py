@@ -2,6 +2,7 @@
 """Workers for the system tests: `lockstep work` beside a system, the kinds of
 jobs that the tests leave, and the checker that judges what became of them."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -256,7 +257,8 @@ class Session:
     def __init__(self, s):
         self.psql = subprocess.Popen(
             ["psql", "-X", "-q", "-A", "-t", "-d", s.cluster.conninfo()],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, text=True)
 
     def ask(self, sql):
         """The only value of a query."""
@@ -268,7 +270,8 @@ class Session:
         return self
 
     def __exit__(self, *_):
-        self.psql.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self.psql.stdin.close()
         self.psql.wait(10)
 
 
