@@ -1,8 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""What the intake of webhooks takes, by wrk through nginx: distinct events of
-1 kB, each signed, judged and committed with its job before it is acknowledged.
-As many as go, and at a steady 500 a second.  No worker runs, so that the jobs
-pile up as they would behind a slow one.
+"""What the intake of webhooks takes, through nginx: distinct events of 1 kB,
+each signed, judged and committed with its job before it is acknowledged; on a
+Postgres with fsync on.
+
+    most      as many as go, by wrk; no worker runs, so that the jobs pile up as
+              they would behind a slow one
+    steady    500 a second, by wrk, with those jobs behind it
+    200, ...  so many a second while a worker runs: how long until the reply,
+              and until the effect is committed, which Postgres notes
+              (track_commit_timestamp).  An event counts from when it was due,
+              whether or not the sender was late: whoever waits for a slow reply
+              has those behind it wait, too, and that is not left out.
 
 Figures of one machine mean little elsewhere."""
 
@@ -12,8 +20,11 @@ import hashlib
 import hmac
 import os
 import pathlib
+import re
+import statistics
 import subprocess
 import sys
+import threading
 import time
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
@@ -21,7 +32,10 @@ os.environ.setdefault("SRCDIR", str(TOP))
 os.environ.setdefault("BUILDDIR", str(TOP / ".dev/build"))
 sys.path.insert(0, str(TOP / "tests/flow"))
 
+import client  # noqa: E402
 import system as sut  # noqa: E402
+import tap  # noqa: E402
+import worker  # noqa: E402
 from load import Counts, milliseconds  # noqa: E402
 
 KEY = b"0123456789abcdefghijklmn"
@@ -50,6 +64,11 @@ response = function(status, headers, body)
     end
 end
 """
+DONE = """
+done = function(summary, latency, requests)
+    io.write("p95us ", latency:percentile(95), "\\n")
+end
+"""
 DELAY = "delay = function() return %d end\n"
 
 
@@ -71,7 +90,8 @@ def run(s, company, name, seconds, connections, most, delay_ms=0):
     script = s.directory / f"{name}.lua"
     script.write_text(SCRIPT % {
         "file": file, "before": f"[==[{before}]==]",
-        "behind": f"[==[{behind}]==]"} + (DELAY % delay_ms if delay_ms else ""))
+        "behind": f"[==[{behind}]==]"} + DONE +
+                      (DELAY % delay_ms if delay_ms else ""))
     rows = "select count(*) from lockstep.inbox"
     jobs = "select count(*) from lockstep.jobs where kind = 'feedback.record'"
     had = int(s.cluster.psql(rows))
@@ -81,32 +101,129 @@ def run(s, company, name, seconds, connections, most, delay_ms=0):
         capture_output=True, text=True, stdin=subprocess.DEVNULL)
     counts = Counts(done.stdout, done.stderr)
     kept = int(s.cluster.psql(rows)) - had
+    p95 = float(done.stdout.rpartition("p95us ")[2].split()[0]) / 1000
     print(f"{name}: {counts.per_second:.0f}/s, p50 {counts.p50_ms} ms, p90 "
-          f"{milliseconds('90%', done.stdout)} ms, p99 {counts.p99_ms} ms; "
-          f"{counts.requests} answered, {counts.failed} not with 202, {kept} "
-          f"kept {done.stderr}")
+          f"{milliseconds('90%', done.stdout)} ms, p95 {p95:.2f} ms, p99 "
+          f"{counts.p99_ms} ms; {counts.requests} answered, {counts.failed} "
+          f"not with 202, {kept} kept {done.stderr}", flush=True)
     assert s.cluster.psql(rows) == s.cluster.psql(jobs), "rows without jobs"
 
 
+# ---- Until the effect.
+
+def wires(companies, tag, count):
+    """Signed requests, each of another event."""
+    at, out = str(int(time.time())), []
+    for n in range(count):
+        event = f"{tag}-{n}"
+        body = (BODY % (companies[n % len(companies)], event)).encode()
+        text = f"{event}.{at}.".encode() + body
+        made = base64.b64encode(hmac.digest(KEY, text, hashlib.sha256))
+        out.append(client.request(
+            "POST", "/api/webhooks/feedback", body=body, headers=[
+                ("webhook-id", event), ("webhook-timestamp", at),
+                ("webhook-signature", f"v1,{made.decode()}")]))
+    return out
+
+
+class Sender(threading.Thread):
+    """Every so many-th of the requests, each when it is due, or at once if
+    that is past."""
+
+    def __init__(self, s, requests, began, period, first, step):
+        super().__init__()
+        self.requests, self.began, self.period = requests, began, period
+        self.turns = range(first, len(requests), step)
+        self.late, self.took, self.wrong = [], [], 0
+        self.connection = client.Client(s.port)
+
+    def run(self):
+        for n in self.turns:
+            due = self.began + n * self.period
+            time.sleep(max(0, due - time.time()))
+            self.late.append(time.time() - due)
+            status = self.connection.ask(self.requests[n]).status
+            self.took.append(time.time() - due)
+            self.wrong += status != 202
+        self.connection.close()
+
+
+def spread_of(values):
+    """p50, p95 and p99 in milliseconds."""
+    cut = statistics.quantiles(values, n=100, method="inclusive")
+    return ", ".join(f"p{p} {1000 * cut[p - 1]:.1f}" for p in (50, 95, 99)) + \
+        " ms"
+
+
+def latency(s, companies, rate, seconds, connections=32):
+    tag, count = f"at{rate}", rate * seconds
+    requests = wires(companies, tag, count)
+    began = time.time() + 0.2
+    senders = [Sender(s, requests, began, 1 / rate, i, connections)
+               for i in range(connections)]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+    took = [t for sender in senders for t in sender.took]
+    mine = f"from app.events where external_id like '{tag}-%'"
+    tap.wait_for(lambda: s.cluster.psql(f"select count(*) {mine}") ==
+                 str(count), "the effects", 60, 0.2)
+    rows = s.cluster.psql(
+        "select split_part(external_id, '-', 2), extract(epoch from "
+        f"pg_xact_commit_timestamp(xmin)) {mine}").splitlines()
+    effects = [float(at) - began - int(n) / rate for n, at in
+               (row.split("|") for row in rows)]
+    print(f"{rate}/s for {seconds} s: acknowledged {spread_of(took)}; effect "
+          f"committed {spread_of(effects)}; {count} events, "
+          f"{sum(sender.wrong for sender in senders)} not with 202; sender "
+          f"late {spread_of([t for x in senders for t in x.late])}; load "
+          f"{os.getloadavg()[0]:.1f}", flush=True)
+
+
+def restart(s):
+    """With the settings of a Postgres that is in earnest."""
+    for number in range(s.instances):
+        s.stop(number)
+    s.cluster.psql("alter system set track_commit_timestamp = on")
+    s.cluster.stop("fast")
+    s.cluster.fsync = "on"
+    s.cluster.start()
+    for number in range(s.instances):
+        s.start(number)
+    s.ready()
+
+
+def unheld(site):
+    """nginx' site without the rate that it holds a sender to."""
+    return re.sub(r"(zone=lockstep_hooks:1m rate=)\d+", r"\g<1>100000", site)
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=int, default=10)
-    seconds = parser.parse_args().seconds
-    with sut.System(settings={"threads": 8}) as s:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=int, default=10, help="of each")
+    parser.add_argument("--rates", type=int, nargs="*",
+                        default=[200, 500, 1000], help="with a worker; none: "
+                        "the first two alone")
+    parser.add_argument("--no-wrk", action="store_true",
+                        help="with a worker alone")
+    options = parser.parse_args()
+    seconds = options.seconds
+    with sut.System(settings={"threads": 8}, edit=unheld) as s:
         (s.directory / "hooks/feedback").write_text(
             "whsec_" + base64.b64encode(KEY).decode())
-        for number in range(s.instances):
-            s.stop(number)
-        s.cluster.stop("fast")
-        s.cluster.fsync = "on"
-        s.cluster.start()
-        for number in range(s.instances):
-            s.start(number)
-        s.ready()
-        company = s.cluster.psql("select id from app.companies limit 1")
-        run(s, company, "warm", 2, 16, 20000)
-        run(s, company, "most", seconds, 32, 12000 * seconds)
-        run(s, company, "steady", seconds, 50, 1000 * seconds, 100)
+        restart(s)
+        companies = s.cluster.psql("select id from app.companies limit 50"
+                                   ).split()
+        with worker.Worker(s, "latency", work_threads=8):
+            for rate in options.rates:
+                latency(s, companies, rate, seconds)
+        if not options.no_wrk:
+            run(s, companies[0], "warm", 2, 16, 20000)
+            run(s, companies[0], "most", seconds, 32, 12000 * seconds)
+            run(s, companies[0], "steady", seconds, 50, 1000 * seconds, 100)
         print("load", os.getloadavg())
 
 

@@ -3,9 +3,11 @@
 // graphile-worker, as its own manual tunes it for throughput: a process that
 // takes jobs one by one, or with "batch" by a local queue and with completions
 // in batches. A job inserts one row, as the ones that it is measured beside do;
-// with "empty" it does nothing. Ends when all are done, and tells how long that
-// took on one line of JSON.
+// with "empty" it does nothing. Says "ready" when the queue is full, waits for a
+// line, ends when all are done, and tells how long that took, from the first
+// job's call on, and what node took of the processors, on one line of JSON.
 import { readFileSync } from 'node:fs';
+import { once } from 'node:events';
 import { makeWorkerUtils, run, Logger } from 'graphile-worker';
 import pg from 'pg';
 
@@ -22,8 +24,13 @@ const batching = settings.batch
 const preset = { worker: { concurrentJobs: settings.concurrency,
   maxPoolSize: settings.connections, pollInterval: 2000, ...batching } };
 let left = settings.jobs;
+let began = 0n;
 let finish;
 const finished = new Promise((resolve) => { finish = resolve; });
+
+function start() {
+  if (began === 0n) began = process.hrtime.bigint();
+}
 
 function done() {
   left -= 1;
@@ -31,8 +38,9 @@ function done() {
 }
 
 const tasks = {
-  empty: () => done(),
+  empty: () => { start(); done(); },
   effect: async ({ n }, helpers) => {
+    start();
     await helpers.query(settings.effect, [n]);
     done();
   },
@@ -47,7 +55,10 @@ await pool.query(
    from generate_series(1, $1) n))`,
   [settings.jobs, settings.task]);
 await pool.query('vacuum analyze');
-const began = process.hrtime.bigint();
+console.log('ready');
+await once(process.stdin, 'data');
+process.stdin.pause();
+const before = process.cpuUsage();
 const runner = await run({ pgPool: pool, taskList: tasks, preset,
   logger: quiet, noHandleSignals: true });
 await finished;
@@ -58,7 +69,10 @@ for (;;) {
   if (!rows[0].any) break;
 }
 const seconds = Number(process.hrtime.bigint() - began) / 1e9;
+const used = process.cpuUsage(before);
+console.log(JSON.stringify({ jobs: settings.jobs, seconds,
+  cpu: (used.user + used.system) / 1e6 }));
 await runner.stop();
 await utils.release();
 await pool.end();
-console.log(JSON.stringify({ jobs: settings.jobs, seconds }));
+process.stdin.destroy();

@@ -267,6 +267,13 @@ wish_of(struct arena *arena, struct ground *g, unsigned most, bool scan)
 	return wish;
 }
 
+/* There was no job a moment ago: others are tried first. */
+static bool
+is_quiet(const struct ground *g, uint64_t now)
+{
+	return now - g->quiet_ns < QUIET_MS * ns_per_ms;
+}
+
 bool
 crew_wish(struct crew *crew, struct arena *arena, enum side_name name,
     const struct job_kind *ending, bool all, struct wish_list *ret)
@@ -286,12 +293,15 @@ crew_wish(struct crew *crew, struct arena *arena, enum side_name name,
 		/* Until it is over nobody else does. */
 		side->scan_ns = now + 10 * SCAN_MS * ns_per_ms;
 	}
-	for (i = 0; i < crew->ground_count; i++) {
+	/* The second time round those that are quiet. */
+	for (i = 0; i < 2 * crew->ground_count; i++) {
 		struct ground *g = &crew->grounds[(side->turn + i) %
 		    crew->ground_count];
-		unsigned most = g->side == name ? room_of(g, ending) : 0;
+		bool its_turn = g->side == name &&
+		    is_quiet(g, now) == (i >= crew->ground_count);
+		unsigned most = its_turn ? room_of(g, ending) : 0;
 
-		g->denied |= g->side == name && most == 0 && !g->paused;
+		g->denied |= its_turn && most == 0 && !g->paused;
 		if (most > 0)
 			wishes[count++] = wish_of(arena, g, most, ret->scan);
 	}
@@ -359,6 +369,10 @@ crew_claimed(struct crew *crew, unsigned thread, const struct wish_list *list,
 		if (g->limit > 0)
 			make_room(crew, g, list->claim.wishes[i].most);
 	}
+	/* Those that were tried before the one that had jobs had none. */
+	for (i = 0; i < list->claim.wish_count && (claimed->count == 0 ||
+	    list->claim.wishes[i].kind != claimed->jobs[0].kind); i++)
+		ground_of(crew, list->claim.wishes[i].kind)->quiet_ns = now;
 	if (claimed->count > 0) {
 		g = ground_of(crew, claimed->jobs[0].kind);
 		g->alone -= g->alone > 0;

@@ -18,6 +18,7 @@ enum {
 	FLOOR_MS = 100,		/* the floor lags behind what is claimed */
 	TALLY_COUNT = 256,	/* destinations whose calls are counted */
 	FACT_COUNT = 8,		/* that walk_facts() tells */
+	QUIET_MS = 20,		/* a kind without jobs is tried last so long */
 };
 
 /*
@@ -49,6 +50,7 @@ struct ground {
 	unsigned running;		/* in this process */
 	bool denied;			/* there was no room for one more */
 	unsigned alone;		/* claims that take one job: a batch failed */
+	uint64_t quiet_ns;		/* when it was last tried in vain */
 	/* Nothing below is looked at, but when all is. */
 	char floor_at[40];		/* "" = none yet */
 	int64_t floor_id;

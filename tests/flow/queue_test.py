@@ -543,6 +543,7 @@ def deaf(s):
                 "select extract(epoch from e.at - j.created_at) from "
                 f"app.effects e, lockstep.jobs j where e.n = {n + i} and "
                 f"j.id = {ids[0]}"))
+            print(f"# waited {waited:.2f} s")
             same(waited < 1.5, True, f"{waited} s")
 
 

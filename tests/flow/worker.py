@@ -3,6 +3,7 @@
 jobs that the tests leave, and the checker that judges what became of them."""
 
 import base64
+import contextlib
 import json
 import os
 import pathlib
@@ -310,7 +311,8 @@ class Session:
     def __init__(self, s):
         self.psql = subprocess.Popen(
             ["psql", "-X", "-q", "-A", "-t", "-d", s.cluster.conninfo()],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, text=True)
 
     def ask(self, sql):
         """The only value of a query."""
@@ -322,7 +324,8 @@ class Session:
         return self
 
     def __exit__(self, *_):
-        self.psql.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self.psql.stdin.close()
         self.psql.wait(10)
 
 

@@ -138,6 +138,8 @@ def files_as_installed():
             ("migrations/0005_schedule.sql", "migrations/0015_schedule.sql"),
             ("migrations/0006_replay.sql", "migrations/0016_replay.sql"),
             ("migrations/0007_ingest.sql", "migrations/0019_ingest.sql"),
+            ("migrations/0008_queue_speed.sql",
+             "migrations/0022_queue_speed.sql"),
             *((f"policies/{name}.sql",) * 2 for name in (
                 "breakers", "idempotency", "ingest_rejected", "job_counted",
                 "job_counts", "job_ledger", "jobs", "operations", "queues",
