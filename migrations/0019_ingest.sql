@@ -270,16 +270,19 @@ $$;
 -- How far the workers are behind in each queue: the age of the oldest job that
 -- could run, of a queue that is not paused, and how many there are, of any,
 -- counted no further than `most`. A paused queue gets no older by being paused,
--- but it must not grow without end. Of all callers' jobs, which
--- nobody else may see, so it stays the owner's of the table, for whom there is a
--- policy. A bitmap would be made of all of them first.
+-- but it must not grow without end. Of all callers' jobs, as an operator sees
+-- them. A bitmap would be made of all of them first.
 create function lockstep.pressure(queues text[], kinds text[], most integer)
 returns table (queue text, age_ms bigint, depth bigint)
-language sql stable security definer
+language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set enable_bitmapscan = off
 as $$
+#variable_conflict use_column
+begin
+	perform set_config('lockstep.operating', 'on', true);
+	return query
 	select k.queue, (select (extract(epoch from clock_timestamp()
 			- min(o.run_at)) * 1000)::bigint
 		from unnest(k.kinds) u (kind)
@@ -297,7 +300,9 @@ as $$
 		from (select unnest(queues) as queue, unnest(pressure.kinds)
 			as kind) p
 		group by p.queue
-	) k
+	) k;
+	perform set_config('lockstep.operating', '', true);
+end
 $$;
 
 grant execute on function lockstep.ingest_statement(text, text[], text[]),
@@ -317,5 +322,7 @@ grant create on schema lockstep to lockstep_logic;
 alter function lockstep.keep_rejected(text, integer[], integer[], text[],
 	text[], boolean[]) owner to lockstep_logic;
 alter function lockstep.sweep_rejected(integer, integer)
+	owner to lockstep_logic;
+alter function lockstep.pressure(text[], text[], integer)
 	owner to lockstep_logic;
 revoke create on schema lockstep from lockstep_logic;

@@ -5,7 +5,6 @@
 -- what. Functions of the domain leave jobs for the caller, with the caller's
 -- claims and role and no others, and see and take back those of the caller only;
 -- but those that say so themselves (lockstep.operating) do an operator's work.
--- lockstep.pressure() counts what waits, with its owner's rights.
 
 select lockstep.reset_access('lockstep.jobs');
 alter table lockstep.jobs enable row level security;
@@ -56,9 +55,6 @@ create policy lockstep_worker_delete on lockstep.jobs
 	using (finalized_at is not null);
 create policy operator_select on lockstep.jobs
 	for select to operator
-	using (true);
-create policy lockstep_owner_select on lockstep.jobs
-	for select to lockstep_owner
 	using (true);
 create policy service_role_select on lockstep.jobs
 	for select to service_role

@@ -20,9 +20,6 @@ grant update (paused, updated_at) on lockstep.queues to lockstep_logic;
 create policy lockstep_worker_select on lockstep.queues
 	for select to lockstep_worker
 	using (true);
-create policy lockstep_owner_select on lockstep.queues
-	for select to lockstep_owner
-	using (true);
 create policy operator_select on lockstep.queues
 	for select to operator
 	using (true);

@@ -18,9 +18,11 @@ END = "-- the end of an example --"
 
 
 def examples(text):
-    """[(command, [line, ...]), ...]; what is given from outside is not set."""
+    """[(command, [line, ...]), ...]; what is given from outside is not set, and
+    a block in a language is no command."""
     found = []
-    for block in re.findall(r"^```\n(.*?)^```$", text, re.S | re.M):
+    for block in re.findall(r"^```(?:\w+\n.*?^```$|\n(.*?)^```$)", text,
+                            re.S | re.M):
         for line in block.splitlines():
             if line.startswith("    "):
                 found[-1][1].append(line.strip())

@@ -181,7 +181,9 @@ def another_queue(w):
           f"interval '1 h', 'available' from generate_series(1, {3 * DEPTH})")
     wait_for(w.let_in, "events to be let in")
     looks = time.monotonic() + 1
-    wait_for(lambda: time.monotonic() > looks or w.turned_away(), "looks")
+    # What is let in waits in the queue: not too much of it.
+    wait_for(lambda: time.monotonic() > looks or w.turned_away(), "looks",
+             pause=0.2)
     same(w.hook().status, 202)
     w.sql("delete from lockstep.jobs where kind = 'letter.generate'")
 

@@ -101,7 +101,10 @@ HOLES = {
              "account_members": ("read", "update", "delete"),
              "accounts": ("read", "update"), "events": ("read", "insert"),
              "companies": ("read", "insert", "update", "delete"),
-             "support_tickets": ("read", "insert", "update")}.items()
+             "support_tickets": ("read", "insert", "update"),
+            "webhook_attempts": ("read",), "webhook_deliveries": ("read",),
+            "webhook_endpoints": ("read", "update", "delete"),
+            "webhook_messages": ("read",)}.items()
          for verb in verbs}),
     "a second policy says more than the first": (
         policy("support_tickets", "all", "account_id is not null",
@@ -202,6 +205,9 @@ def named(findings):
 # ---- The reference.
 
 
+UNTRIED = {"app.jobs", "app.queues"}
+
+
 @case
 def reference_agrees(s):
     """The reference application can do what its contract says and nothing
@@ -216,7 +222,9 @@ def reference_agrees(s):
     roles = [*s.rules.about["roles"], "lockstep"]
     verbs = ("select", "insert", "update", "delete")
     same({c[:3] for c in cells}, set(itertools.product(tables, roles, verbs)))
-    same([c for c, v in cells.items() if v["possible"] is None], [])
+    # Views of what is nobody's: contract/check.json says why.
+    same({c[:2] for c, v in cells.items() if v["possible"] is None},
+         {(table, "service_role") for table in UNTRIED})
     for table in tables:
         assert f"\n{table}: " in "\n" + done.stdout, table
     print(f"# {len(cells)} cells")
@@ -307,7 +315,9 @@ def agrees_with_the_matrix_of_rls_test(s):
                         for r in of]
                 same(cell["possible"], any(said), (table, verb, "truth"))
             known = [r for r in real if r is not None]
-            if known and any(known) != cell["possible"]:
+            if cell["possible"] is None:
+                assert table in UNTRIED, cell
+            elif known and any(known) != cell["possible"]:
                 wrong.append((table, role, verb, whose, real, cell))
     print(f"# {compared} cells compared")
     same(wrong, [])

@@ -136,7 +136,7 @@ def grants_are_told(s):
              f"{role} {verb} {table}: {cell}")
         count += 1
     print(f"# {count} cells")
-    same(count, 19 * 4 * 4, "cells")
+    same(count, len(rls.tables(s)) * 4 * 4, "cells")
 
 
 @case
@@ -162,9 +162,10 @@ def cells_are_what_happens(s):
         if verb != "select" or role not in users:
             continue
         key = s.cluster.psql(
-            "select coalesce(min(attname), 'ctid') from pg_attribute where "
-            f"attrelid = '{table}'::regclass and attnum > 0 and "
-            f"has_column_privilege('{role}', attrelid, attnum, 'select')")
+            "select coalesce(min(attname) filter (where has_column_privilege("
+            f"'{role}', attrelid, attnum, 'select')), min(attname)) from "
+            f"pg_attribute where attrelid = '{table}'::regclass and "
+            "attnum > 0 and not attisdropped")
         total = int(s.cluster.psql(f"select count(*) from {table}"))
         for user in users[role]:
             told = rls.as_role(s, role, user, f"select count(t.{key}"
@@ -177,6 +178,8 @@ def cells_are_what_happens(s):
                     (user == rls.ABSENT and told == "0"), where
             elif cell.startswith("some rows"):
                 assert told != "refused" and int(told) < total, where
+            elif cell == "as the tables of the view say":
+                assert told != "refused", where
             else:
                 same((cell, told), ("no grant", "refused"), where)
 
@@ -199,7 +202,7 @@ def truth_of_the_domain(s):
             assert own or not re.fullmatch(r"\w+ = '\{user\}'", words), cell
             assert not own or "'{user}'" in words, f"{name} {cell} {words}"
         seen += 1
-    assert seen == 57, seen
+    same(seen, len(rls.tables(s)) * 3, "cells")
 
 
 @contextlib.contextmanager

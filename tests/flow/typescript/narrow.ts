@@ -59,11 +59,13 @@ export function narrow(problem: AnyProblem): [status: number, more: string] {
   case 'commission_already_reversed': case 'commission_not_pending':
   case 'company_has_tickets': case 'coupon_already_redeemed':
   case 'coupon_expired': case 'coupon_not_started': case 'coupon_used_up':
+  case 'endpoint_disabled': case 'job_key_taken': case 'job_not_dead':
   case 'letter_already_sent': case 'letter_in_writing':
   case 'letter_not_draft': case 'letter_not_queued': case 'letter_on_its_way':
   case 'maximum_too_low': case 'payout_state_conflict':
   case 'profile_required': case 'ticket_already_closed':
-  case 'ticket_already_open': case 'ticket_not_open': {
+  case 'ticket_already_open': case 'ticket_not_open':
+  case 'too_many_endpoints': {
     const status: 409 = problem.status;
     return [status, ''];
   }
@@ -82,6 +84,16 @@ export function narrow(problem: AnyProblem): [status: number, more: string] {
   case 'unsupported_media_type': {
     const status: 415 = problem.status;
     return [status, ''];
+  }
+  case 'all_rejected': {
+    const status: 422 = problem.status;
+    return [status, problem.records?.rejections.map((one) => one.code).join(' ')
+      ?? ''];
+  }
+  case 'url_refused': {
+    const status: 422 = problem.status;
+    return [status, problem.issues?.map((issue) => issue.pointer).join(' ')
+      ?? ''];
   }
   case 'idempotency_key_reused': case 'assignee_not_member':
   case 'company_not_found': case 'currency_mismatch': case 'period_invalid':

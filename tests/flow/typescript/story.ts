@@ -6,8 +6,10 @@
 import {
   ABSENT, ALICE, BOB, accountInvitations, accountMembers, accounts, affiliates,
   alice, bob, campaigns, commissions, companies, couponRedemptions, coupons,
-  draft, events, good, letters, newLetter, nobody, payouts, psql, referrals,
-  refused, registered, rejections, service, stranger, supportTickets, users,
+  draft, events, good, jobs, letters, newLetter, nobody, payouts, psql, queues,
+  referrals, refused, registered, rejections, service, stranger,
+  supportTickets, users, webhookAttempts, webhookDeliveries, webhookEndpoints,
+  webhookMessages,
 } from './world.ts';
 import type { Somebody } from './world.ts';
 import type * as api from './api/index.ts';
@@ -398,6 +400,118 @@ async function tickets(agent: api.Client, company_id: string): Promise<void> {
   same(listed.data[0]?.company?.account?.plan, 'team');
   same(listed.data[0]?.company?.events.length, 3);
 }
+
+const HOOK = { url: 'https://hooks.shop.example/letters' };
+
+test('An endpoint is made, changed, given new secrets and deleted',
+  async () => {
+    const { sub, client } = await registered();
+    const made = good(await webhookEndpoints.add(client, { body: HOOK }));
+    const { id } = made.data;
+    same([made.status, made.data.owner_id], [201, sub]);
+    refused(await webhookEndpoints.read(bob, { id }), 'not_found');
+    holds(good(await webhookEndpoints.rotate(client, { id })).data.secret
+      !== made.data.secret, 'the same secret');
+    const inside = refused(await webhookEndpoints.add(client,
+      { body: { url: 'https://10.0.0.1/' } }), 'url_refused');
+    same(inside.issues?.[0]?.path, ['url']);
+    const off = good(await webhookEndpoints.update(client,
+      { id, body: { enabled: false } })).data;
+    same(off.disabled_reason, 'owner');
+    same(good(await webhookEndpoints.read(client, { id })).data, off);
+    refused(await webhookEndpoints.ping(client, { id }), 'endpoint_disabled');
+    psql(`insert into app.webhook_endpoints (owner_id, url)
+      select '${sub}', '${HOOK.url}' from generate_series(2, 50)`);
+    refused(await webhookEndpoints.add(client, { body: HOOK }),
+      'too_many_endpoints');
+    good(await webhookEndpoints.delete(client, { id }));
+    same(good(await webhookEndpoints.list(client,
+      { limit: 1, count: 'exact' })).meta.page.total, 49);
+  });
+
+test('What is told to an endpoint is seen, and sent again', async () => {
+  const { client } = await registered();
+  const { id } = good(await webhookEndpoints.add(client,
+    { body: { ...HOOK, types: ['letter.sent'] } })).data;
+  const ping = good(await webhookEndpoints.ping(client, { id }));
+  same([ping.status, ping.data.state], [202, 'pending']);
+  same(good(await webhookMessages.read(client, { id: ping.data.message_id }))
+    .data.type, 'webhook.ping');
+  const letter = await draft(client);
+  good(await letters.send(client, { id: letter.id, body: {} }));
+  good(await letters.complete(service,
+    { id: letter.id, body: { content: 'Dear' } }));
+  same(good(await webhookMessages.list(client)).data.map((row) => row.type),
+    ['letter.sent', 'webhook.ping']);
+  const [delivery] = good(await webhookDeliveries.list(client,
+    { where: { endpoint_id: { eq: id } } })).data;
+  await missed(client, id, delivery!.id);
+});
+
+/** A delivery that is given up, as the worker does, is asked for again. */
+async function missed(
+  client: api.Client, endpoint: string, id: string,
+): Promise<void> {
+  psql(`select app.fail_delivery('${id}', 503, 'status_503', 'Later.', 7);
+    select app.give_up_delivery(id, job_id, 'exhausted')
+    from app.webhook_deliveries where id = '${id}'`);
+  const [attempt] = good(await webhookAttempts.list(client,
+    { where: { delivery_id: { eq: id } } })).data;
+  same([attempt?.number, attempt?.status, attempt?.reply], [1, 503, 'Later.']);
+  same(good(await webhookAttempts.read(client, { id: attempt!.id })).data,
+    attempt);
+  same(good(await webhookEndpoints.recover(client,
+    { id: endpoint, body: { since: '2026-01-01T00:00:00Z' } })).data,
+  { resent: 1, more: false });
+  same(good(await webhookDeliveries.read(client, { id })).data.state,
+    'pending');
+  psql(`select app.finish_delivery('${id}', 200, '', 7)`);
+  same(good(await webhookDeliveries.resend(client, { id })).data.state,
+    'pending');
+}
+
+const kind = 'payout.settle';
+
+/** A job that has died; its number. */
+function dead(key?: string): number {
+  return Number(psql(`insert into lockstep.jobs (kind, state, reason, attempt,
+    unique_key, finalized_at) values ('${kind}', 'dead', 'permanent', 1,
+    ${key === undefined ? 'null' : `'${key}'`}, now()) returning id`));
+}
+
+test('Dead jobs are seen, run again or given up by our servers', async () => {
+  const [one, two] = [dead(), dead()];
+  refused(await jobs.list(alice), 'forbidden');
+  same(good(await jobs.list(service, { where: { state: { eq: 'dead' },
+    kind: { eq: kind } } })).data.map((job) => job.id), [two, one]);
+  same(good(await jobs.read(service, { id: one })).data.reason, 'permanent');
+  same(good(await jobs.replay(service, { id: one })).data.state, 'available');
+  refused(await jobs.replay(service, { id: one }), 'job_not_dead');
+  same(good(await jobs.discard(service, { id: two })).data.state, 'cancelled');
+  refused(await jobs.discard(service, { id: two }), 'job_not_dead');
+  const key = `k-${Date.now()}`, taken = dead(key);
+  psql(`insert into lockstep.jobs (kind, unique_key)
+    values ('${kind}', '${key}')`);
+  refused(await jobs.replay(service, { id: taken }), 'job_key_taken');
+  const found = { matched: 1, changed: 0, skipped: 0, more: false };
+  same(good(await jobs.replayAll(service, { body: { kind, dry_run: true } }))
+    .data, found);
+  same(good(await jobs.replayAll(service, { body: { kind } })).data,
+    { ...found, skipped: 1 });
+  same(good(await jobs.discardAll(service, { body: { kind } })).data,
+    { ...found, changed: 1 });
+  same(good(await jobs.conservation(service)).data.error, 0);
+});
+
+test('A queue rests, and goes on', async () => {
+  const name = 'letters', input = { name };
+  const rests = good(await queues.pause(service, input)).data;
+  same([rests.name, rests.paused], [name, true]);
+  same(good(await queues.read(service, input)).data, rests);
+  same(good(await queues.list(service, { where: { paused: { is: true } } }))
+    .data, [rests]);
+  same(good(await queues.resume(service, input)).data.paused, false);
+});
 
 test('What is others\' is not there', async () => {
   const { id } = await draft();

@@ -60,12 +60,20 @@ export const couponRedemptions = watched('couponRedemptions',
   api.couponRedemptions);
 export const coupons = watched('coupons', api.coupons);
 export const events = watched('events', api.events);
+export const jobs = watched('jobs', api.jobs);
 export const letters = watched('letters', api.letters);
 export const payouts = watched('payouts', api.payouts);
+export const queues = watched('queues', api.queues);
 export const referrals = watched('referrals', api.referrals);
 export const rejections = watched('rejections', api.rejections);
 export const supportTickets = watched('supportTickets', api.supportTickets);
 export const users = watched('users', api.users);
+export const webhookAttempts = watched('webhookAttempts', api.webhookAttempts);
+export const webhookDeliveries = watched('webhookDeliveries',
+  api.webhookDeliveries);
+export const webhookEndpoints = watched('webhookEndpoints',
+  api.webhookEndpoints);
+export const webhookMessages = watched('webhookMessages', api.webhookMessages);
 
 /** Says what was seen, and what the folder has. */
 export function tell(): void {
