@@ -452,7 +452,7 @@ test('What is told to an endpoint is seen, and sent again', async () => {
 async function missed(
   client: api.Client, endpoint: string, id: string,
 ): Promise<void> {
-  psql(`select app.fail_delivery('${id}', 503, 'status_503', 'Later.', 7);
+  psql(`select app.fail_delivery('${id}', 503, '503', 'Later.', 7);
     select app.give_up_delivery(id, job_id, 'exhausted')
     from app.webhook_deliveries where id = '${id}'`);
   const [attempt] = good(await webhookAttempts.list(client,
@@ -465,7 +465,7 @@ async function missed(
   { resent: 1, more: false });
   same(good(await webhookDeliveries.read(client, { id })).data.state,
     'pending');
-  psql(`select app.finish_delivery('${id}', 200, '', 7)`);
+  psql(`select app.finish_delivery('${id}', 200, 'ok', 7)`);
   same(good(await webhookDeliveries.resend(client, { id })).data.state,
     'pending');
 }
