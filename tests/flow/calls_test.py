@@ -540,6 +540,40 @@ def probe_dies(s):
 
 
 @case
+def recovered(s):
+    """What died while a service was broken runs again by itself when it is well,
+    once; a job that had died before stays dead."""
+    well_again = []
+
+    def answer(request):
+        return answers(request) if well_again else reply(503, "{}")
+    interval = {"work_breaker_ms": 300, "work_breaker_max_ms": 300, **QUICK}
+    with Hearer(answer) as h:
+        worker.serve(s, FRAIL_URL=h.url)
+        n = next(NUMBERS)
+        broken = leave(s, "test.frail", [{"n": n, "how": "broken"}],
+                       more=", max_attempts => 1")
+        ids = leave(s, "test.frail", [{"n": n + i, "how": "ok"}
+                                      for i in range(1, 9)],
+                    more=", max_attempts => 1")
+        last = leave(s, "test.frail", [{"n": n + 9, "how": "ok"}])
+        with Worker(s, "recovered", **interval) as w:
+            tap.wait_for(lambda: states(s, ids) == {"dead": 8}, "all to die")
+            well_again.append(True)
+            drained(s, ids + last)
+            [line] = list(w.events("breaker_closed"))
+        same(line["recovered"], 8)
+        same((states(s, ids + last), states(s, broken)),
+             ({"done": 9}, {"dead": 1}))
+        same(s.cluster.psql("select count(*), count(distinct n) from app.calls "
+                            f"where what = 'said' and n between {n} and "
+                            f"{n + 9}"), "9|9", "effects")
+        same(s.cluster.psql("select changed, role from lockstep.operations "
+                            "where action = 'recover'"), "8|")
+    calm(s)
+
+
+@case
 def half_fails(s):
     """A service of whose calls half fail is left alone as well, though never
     five in a row."""
