@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one user of libcurl.  What is fetched decides whom we believe, so the
+ * Fetching by libcurl.  What is fetched decides whom we believe, so the
  * transport is as narrow as it can be: one scheme, one host, one answer.  A
  * redirect is not followed, even to the same host: the URL that was configured
  * is the one that was vouched for.  Invariant: nothing of the environment
@@ -113,9 +113,9 @@ watch(void *context, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 	return t->what->stop != NULL && atomic_load(t->what->stop);
 }
 
-/* How the transfer goes, whatever the environment says. */
-static bool
-fence_in(CURL *curl, const struct fetch *what)
+bool
+fetch_fence(void *curl, const char *ca_file, unsigned connect_ms,
+    unsigned timeout_ms)
 {
 	CURLcode e = CURLE_OK;
 
@@ -127,15 +127,15 @@ fence_in(CURL *curl, const struct fetch *what)
 	e |= curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
 	e |= curl_easy_setopt(curl, CURLOPT_SSLVERSION,
 	    (long)CURL_SSLVERSION_TLSv1_2);
-	if (what->ca_file != NULL) {
-		e |= curl_easy_setopt(curl, CURLOPT_CAINFO, what->ca_file);
+	if (ca_file != NULL) {
+		e |= curl_easy_setopt(curl, CURLOPT_CAINFO, ca_file);
 		e |= curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
 	}
 	/* No signal: the default resolver would use one in any thread. */
 	e |= curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	e |= curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)what->timeout_ms);
+	e |= curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
 	e |= curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS,
-	    (long)CONNECT_MS);
+	    (long)connect_ms);
 	return e == CURLE_OK;
 }
 
@@ -167,7 +167,8 @@ perform(CURL *curl, struct transfer *t, struct curl_slist *headers,
 	long status = 0;
 	CURLcode e;
 
-	if (!fence_in(curl, t->what) || !ask(curl, t, headers)) {
+	if (!fetch_fence(curl, t->what->ca_file, CONNECT_MS,
+	    t->what->timeout_ms) || !ask(curl, t, headers)) {
 		buf_string(reason, "libcurl lacks what is needed");
 		return false;
 	}

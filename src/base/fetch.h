@@ -27,6 +27,14 @@ struct fetch {
 void fetch_init(void);
 
 /*
+ * How any transfer of ours goes, whatever the environment says: by http or
+ * https and nowhere else than asked, TLS verified, in bounded time, without
+ * signals.  The handle is libcurl's; false when that lacks something.
+ */
+bool fetch_fence(void *curl, const char *ca_file, unsigned connect_ms,
+    unsigned timeout_ms) MUST_CHECK;
+
+/*
  * May the URL be fetched at all: https, or http when `plain`, or when its host
  * is this one (127.0.0.0/8, [::1], localhost); no user, no fragment?  false
  * with a sentence in fault otherwise.

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fetch.h"
 #include "base/room.h"
 #include "base/text.h"
 
@@ -247,38 +248,22 @@ watch(void *context, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 
 /* ---- The handle. ---- */
 
-/* How it goes, whatever the environment says. */
+/* How it goes, and to whom. */
 static bool
 fence_in(CURL *curl, struct exchange *x)
 {
 	const struct peer_call *call = x->call;
 	CURLcode e = CURLE_OK;
 
-	e |= curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	e |= curl_easy_setopt(curl, CURLOPT_HTTP_VERSION,
 	    (long)CURL_HTTP_VERSION_1_1);
 	e |= curl_easy_setopt(curl, CURLOPT_HTTP09_ALLOWED, 0L);
-	e |= curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
-	e |= curl_easy_setopt(curl, CURLOPT_PROXY, "");
-	e |= curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-	e |= curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
-	e |= curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
-	e |= curl_easy_setopt(curl, CURLOPT_SSLVERSION,
-	    (long)CURL_SSLVERSION_TLSv1_2);
-	if (call->ca_file != NULL) {
-		e |= curl_easy_setopt(curl, CURLOPT_CAINFO, call->ca_file);
-		e |= curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
-	}
-	/* No signal: the default resolver would use one in any thread. */
-	e |= curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	e |= curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
-	e |= curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS,
-	    (long)call->connect_ms);
 	e |= curl_easy_setopt(curl, CURLOPT_MAXCONNECTS, (long)KEEP_MAX);
 	e |= curl_easy_setopt(curl, CURLOPT_MAXAGE_CONN, (long)KEEP_S);
 	e |= curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, connect_to);
 	e |= curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, x);
-	return e == CURLE_OK;
+	return e == CURLE_OK && fetch_fence(curl, call->ca_file,
+	    call->connect_ms, call->timeout_ms);
 }
 
 /* Whom it tells what. */

@@ -50,12 +50,6 @@ deadline_of(const struct scope *sc, const struct store *st)
 	    sc->deadline_ns : ns;
 }
 
-static const char *
-number(struct arena *arena, int64_t n)
-{
-	return arena_format(arena, "%" PRId64, n);
-}
-
 /* ---- Claiming. ---- */
 
 /* Parameters of PHRASE_TAKE: five arrays side by side. */
@@ -108,8 +102,8 @@ say_take(struct talk *talk, const struct queue_claim *claim)
 		take_add(&t, &claim->wishes[i]);
 	for (i = 0; i < countof(parts); i++)
 		params[i] = array_end(arena, parts[i]);
-	params[5] = number(arena, claim->owner);
-	params[6] = number(arena, claim->lease_ms);
+	params[5] = talk_number(arena, claim->owner);
+	params[6] = talk_number(arena, claim->lease_ms);
 	return talk_phrase(talk, PHRASE_TAKE, countof(params), params);
 }
 
@@ -277,7 +271,7 @@ say_scope(struct talk *talk, const struct queue_task *task)
 	const char *params[] = { caller_role(task->caller),
 		caller_claims(task->caller), job->request_id != NULL ?
 		job->request_id : "", job->traceparent != NULL ?
-		job->traceparent : "", number(arena, bound_ms(talk->st,
+		job->traceparent : "", talk_number(arena, bound_ms(talk->st,
 		job->kind)) };
 
 	talk_phrase(talk, PHRASE_SCOPE, countof(params), params);
@@ -314,8 +308,8 @@ say_done(struct talk *talk, const struct queue_task *tasks, size_t count)
 	size_t i;
 
 	if (tasks[0].job->token != 0) {
-		params[0] = number(arena, tasks[0].job->id);
-		params[1] = number(arena, tasks[0].job->token);
+		params[0] = talk_number(arena, tasks[0].job->id);
+		params[1] = talk_number(arena, tasks[0].job->token);
 		talk_phrase(talk, PHRASE_DONE_LEASED, 2, params);
 		return;
 	}
@@ -445,9 +439,10 @@ say_fail(struct talk *talk, const struct queue_job *job,
     const struct queue_settlement *s)
 {
 	struct arena *arena = talk->sc->arena;
-	const char *params[] = { number(arena, job->id),
-		number(arena, job->token), number(arena, job->attempt),
-		s->code, s->message, s->reason, number(arena, s->delay_ms),
+	const char *params[] = { talk_number(arena, job->id),
+		talk_number(arena, job->token),
+		talk_number(arena, job->attempt), s->code, s->message,
+		s->reason, talk_number(arena, s->delay_ms),
 		s->spared ? "true" : "false" };
 
 	talk_phrase(talk, PHRASE_FAIL, countof(params), params);
@@ -516,8 +511,8 @@ queue_prepare(struct scope *sc, struct store *st, const struct queue_task *task,
     const char *destination)
 {
 	const struct queue_job *job = task->job;
-	const char *hold[] = { number(sc->arena, job->id),
-		number(sc->arena, job->token) };
+	const char *hold[] = { talk_number(sc->arena, job->id),
+		talk_number(sc->arena, job->token) };
 	const char *ask[] = { destination, hold[0], hold[1] };
 	size_t pass = SIZE_MAX, prepared = SIZE_MAX;
 	struct queue_readiness ret = { QUEUE_LOST, .code = "08001" };

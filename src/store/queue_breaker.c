@@ -13,26 +13,7 @@
 
 #include "base/clock.h"
 
-enum { TELL_MS = 5000, DEFER_MOST = 1000 };
-
-static uint64_t
-deadline(void)
-{
-	return clock_now_ns() + TELL_MS * (uint64_t)1000000;
-}
-
-static const char *
-number(struct arena *arena, int64_t n)
-{
-	return arena_format(arena, "%" PRId64, n);
-}
-
-static enum problem
-refuse(struct scope *sc, const struct store *st, const char *cause)
-{
-	return st->connection == NULL ? store_unavailable(sc, cause) :
-	    scope_fail(sc, PROBLEM_INTERNAL, "the breaker: %s", cause);
-}
+enum { DEFER_MOST = 1000 };
 
 static bool
 is_true(const PGresult *rows, int column)
@@ -44,10 +25,11 @@ enum problem
 queue_tell(struct scope *sc, struct store *st, const struct queue_news *news,
     struct queue_verdict *ret)
 {
+	struct arena *arena = sc->arena;
 	const char *params[] = { news->destination,
-		number(sc->arena, news->token), number(sc->arena, news->well),
-		number(sc->arena, news->ill), number(sc->arena, news->open_ms),
-		number(sc->arena, news->open_max_ms) };
+		talk_number(arena, news->token), talk_number(arena, news->well),
+		talk_number(arena, news->ill), talk_number(arena, news->open_ms),
+		talk_number(arena, news->open_max_ms) };
 	const PGresult *rows;
 	const char *cause;
 	struct talk talk;
@@ -58,8 +40,8 @@ queue_tell(struct scope *sc, struct store *st, const struct queue_news *news,
 		return p;
 	talk_begin(&talk, sc, st);
 	told = talk_phrase(&talk, PHRASE_TELL, countof(params), params);
-	if ((cause = talk_end(&talk, deadline())) != NULL)
-		return refuse(sc, st, cause);
+	if ((cause = talk_end(&talk, talk_deadline())) != NULL)
+		return talk_refuse(sc, st, cause);
 	rows = talk.result[told];
 	*ret = (struct queue_verdict){ .opened = is_true(rows, 0),
 		.closed = is_true(rows, 1),
@@ -83,8 +65,8 @@ count_of(struct scope *sc, struct store *st, const char *sql, int count,
 		return p;
 	talk_begin(&talk, sc, st);
 	said = talk_say(&talk, sql, count, params);
-	if ((cause = talk_end(&talk, deadline())) != NULL)
-		return refuse(sc, st, cause);
+	if ((cause = talk_end(&talk, talk_deadline())) != NULL)
+		return talk_refuse(sc, st, cause);
 	*ret = strtoull(PQgetvalue(talk.result[said], 0, 0), NULL, 10);
 	return PROBLEM_NONE;
 }
@@ -94,7 +76,8 @@ queue_defer(struct scope *sc, struct store *st, const char *const *kinds,
     size_t count, int64_t delay_ms, uint64_t *ret)
 {
 	const char *params[] = { store_array(sc->arena, kinds, count),
-		number(sc->arena, delay_ms), number(sc->arena, DEFER_MOST) };
+		talk_number(sc->arena, delay_ms),
+		talk_number(sc->arena, DEFER_MOST) };
 
 	return count_of(sc, st, "select lockstep.job_defer($1, $2, $3)",
 	    countof(params), params, ret);
@@ -133,8 +116,8 @@ queue_breakers(struct scope *sc, struct store *st,
 	talk_begin(&talk, sc, st);
 	said = talk_say(&talk, "select destination, state from"
 	    " lockstep.breakers where destination = any($1)", 1, &param);
-	if ((cause = talk_end(&talk, deadline())) != NULL)
-		return refuse(sc, st, cause);
+	if ((cause = talk_end(&talk, talk_deadline())) != NULL)
+		return talk_refuse(sc, st, cause);
 	memset(ret, 0, count * sizeof(*ret));
 	rows = talk.result[said];
 	for (int row = 0; row < PQntuples(rows); row++)

@@ -17,29 +17,9 @@
 #include "base/clock.h"
 
 enum {
-	TEND_MS = 5000,		/* for the answers */
 	PURGE_MOST = 1000,	/* jobs in one transaction */
 	ARRAY_MAX = 1 << 22,	/* bytes of a parameter */
 };
-
-static uint64_t
-deadline(void)
-{
-	return clock_now_ns() + TEND_MS * (uint64_t)1000000;
-}
-
-static const char *
-number(struct arena *arena, int64_t n)
-{
-	return arena_format(arena, "%" PRId64, n);
-}
-
-static enum problem
-refuse(struct scope *sc, const struct store *st, const char *cause)
-{
-	return st->connection == NULL ? store_unavailable(sc, cause) :
-	    scope_fail(sc, PROBLEM_INTERNAL, "the queue: %s", cause);
-}
 
 /* ---- Coming and going. ---- */
 
@@ -47,7 +27,7 @@ static const char *
 enter(struct scope *sc, struct store *st, int64_t *id)
 {
 	const char *params[] = { arena_alloc(sc->arena, 256),
-		number(sc->arena, getpid()) };
+		talk_number(sc->arena, getpid()) };
 	struct talk talk;
 	const char *cause;
 	size_t made;
@@ -58,7 +38,7 @@ enter(struct scope *sc, struct store *st, int64_t *id)
 	talk_begin(&talk, sc, st);
 	made = talk_say(&talk, "insert into lockstep.workers (host, pid)"
 	    " values ($1, $2) returning id", countof(params), params);
-	if ((cause = talk_end(&talk, deadline())) == NULL)
+	if ((cause = talk_end(&talk, talk_deadline())) == NULL)
 		*id = strtoll(PQgetvalue(talk.result[made], 0, 0), NULL, 10);
 	return cause;
 }
@@ -76,15 +56,15 @@ queue_join(struct scope *sc, struct store *st, int64_t *id)
 	if (mine == 0)
 		cause = enter(sc, st, &mine);
 	if (cause == NULL) {
-		param = number(sc->arena, mine);
+		param = talk_number(sc->arena, mine);
 		talk_begin(&talk, sc, st);
 		talk_say(&talk, "select pg_catalog.pg_advisory_lock("
 		    "1819501424, $1::integer)", 1, &param);
 		talk_say(&talk, "listen lockstep_jobs", 0, NULL);
-		cause = talk_end(&talk, deadline());
+		cause = talk_end(&talk, talk_deadline());
 	}
 	if (cause != NULL)
-		return refuse(sc, st, cause);
+		return talk_refuse(sc, st, cause);
 	*id = mine;
 	return PROBLEM_NONE;
 }
@@ -92,7 +72,7 @@ queue_join(struct scope *sc, struct store *st, int64_t *id)
 void
 queue_leave(struct scope *sc, struct store *st, int64_t id)
 {
-	const char *param = number(sc->arena, id), *cause;
+	const char *param = talk_number(sc->arena, id), *cause;
 	struct talk talk;
 
 	if (st->connection == NULL)
@@ -100,7 +80,7 @@ queue_leave(struct scope *sc, struct store *st, int64_t id)
 	talk_begin(&talk, sc, st);
 	talk_say(&talk, "delete from lockstep.workers where id = $1", 1,
 	    &param);
-	cause = talk_end(&talk, deadline());
+	cause = talk_end(&talk, talk_deadline());
 	(void)cause;
 	store_discard(st);
 }
@@ -209,11 +189,11 @@ enum problem
 queue_tend(struct scope *sc, struct store *st,
     const struct queue_tending *tending, struct queue_tended *ret)
 {
-	const char *beat[] = { number(sc->arena, tending->owner),
+	const char *beat[] = { talk_number(sc->arena, tending->owner),
 		leases_text(sc->arena, tending, false),
 		leases_text(sc->arena, tending, true),
-		number(sc->arena, tending->lease_ms) };
-	const char *beat_ms = number(sc->arena, tending->beat_ms);
+		talk_number(sc->arena, tending->lease_ms) };
+	const char *beat_ms = talk_number(sc->arena, tending->beat_ms);
 	struct queue_tended tended = { .due_ms = -1 };
 	size_t beaten, reaped, promoted, paused;
 	struct talk talk;
@@ -227,8 +207,8 @@ queue_tend(struct scope *sc, struct store *st,
 	reaped = talk_phrase(&talk, PHRASE_REAP, 1, &beat_ms);
 	promoted = talk_phrase(&talk, PHRASE_PROMOTE, 0, NULL);
 	paused = talk_phrase(&talk, PHRASE_PAUSED, 0, NULL);
-	if ((cause = talk_end(&talk, deadline())) != NULL)
-		return refuse(sc, st, cause);
+	if ((cause = talk_end(&talk, talk_deadline())) != NULL)
+		return talk_refuse(sc, st, cause);
 	tell_lost(sc->arena, tending, talk.result[beaten], &tended);
 	tell_paused(sc->arena, talk.result[paused], &tended);
 	tended.beaten = tending->lease_count - tended.lost_count;
@@ -243,8 +223,8 @@ enum problem
 queue_purge(struct scope *sc, struct store *st, unsigned keep_hours,
     uint64_t *ret_purged)
 {
-	const char *params[] = { number(sc->arena, keep_hours),
-		number(sc->arena, PURGE_MOST) };
+	const char *params[] = { talk_number(sc->arena, keep_hours),
+		talk_number(sc->arena, PURGE_MOST) };
 	const char *cause;
 	struct talk talk;
 	int64_t gone;
@@ -259,8 +239,8 @@ queue_purge(struct scope *sc, struct store *st, unsigned keep_hours,
 	    countof(params), params);
 	talk_say(&talk, "delete from lockstep.breakers where state = 'closed'"
 	    " and updated_at < now() - interval '1 day'", 0, NULL);
-	if ((cause = talk_end(&talk, deadline())) != NULL)
-		return refuse(sc, st, cause);
+	if ((cause = talk_end(&talk, talk_deadline())) != NULL)
+		return talk_refuse(sc, st, cause);
 	gone = number_at(talk.result[purge], 0, 0);
 	*ret_purged = (uint64_t)gone;
 	return PROBLEM_NONE;

@@ -13,28 +13,14 @@
 #include "base/clock.h"
 
 enum {
-	ANSWER_MS = 5000,
 	COUNTED_MOST = 20000,	/* of a kind, one by one */
 	ARRAY_MAX = 1 << 20,	/* bytes of a parameter */
 };
-
-static const char *
-number(struct arena *arena, int64_t n)
-{
-	return arena_format(arena, "%" PRId64, n);
-}
 
 static int64_t
 number_at(const PGresult *rows, int row, int column)
 {
 	return strtoll(PQgetvalue(rows, row, column), NULL, 10);
-}
-
-static enum problem
-refuse(struct scope *sc, const struct store *st, const char *cause)
-{
-	return st->connection == NULL ? store_unavailable(sc, cause) :
-	    scope_fail(sc, PROBLEM_INTERNAL, "the queue: %s", cause);
 }
 
 /* One statement; its rows, in the arena. */
@@ -51,10 +37,9 @@ ask(struct scope *sc, struct store *st, const char *sql, int count,
 		return p;
 	talk_begin(&talk, sc, st);
 	said = talk_say(&talk, sql, count, params);
-	cause = talk_end(&talk, clock_now_ns() + ANSWER_MS *
-	    (uint64_t)1000000);
+	cause = talk_end(&talk, talk_deadline());
 	if (cause != NULL)
-		return refuse(sc, st, cause);
+		return talk_refuse(sc, st, cause);
 	*ret = talk.result[said];
 	return PROBLEM_NONE;
 }
@@ -128,7 +113,7 @@ queue_schedule_keep(struct scope *sc, struct store *st,
     const struct job_kind *kind, int64_t next_s)
 {
 	const char *params[] = { kind->name, kind->schedule->text,
-		kind->schedule->zone, number(sc->arena, next_s) };
+		kind->schedule->zone, talk_number(sc->arena, next_s) };
 	const PGresult *rows;
 
 	return ask(sc, st, "select lockstep.schedule_keep($1, $2, $3,"
@@ -139,10 +124,12 @@ enum problem
 queue_tick(struct scope *sc, struct store *st, const struct queue_tick *t,
     int64_t *ret_job)
 {
-	const char *params[] = { t->kind->name, number(sc->arena, t->due_s),
-		t->tick_s == QUEUE_NONE ? NULL : number(sc->arena, t->tick_s),
-		number(sc->arena, t->following_s), number(sc->arena,
-		t->missed), t->kind->schedule->args, t->kind->role };
+	struct arena *arena = sc->arena;
+	const char *params[] = { t->kind->name, talk_number(arena, t->due_s),
+		t->tick_s == QUEUE_NONE ? NULL : talk_number(arena, t->tick_s),
+		talk_number(arena, t->following_s),
+		talk_number(arena, t->missed), t->kind->schedule->args,
+		t->kind->role };
 	const PGresult *rows;
 	enum problem p;
 
@@ -162,7 +149,7 @@ enum problem
 queue_count(struct scope *sc, struct store *st, const struct queue_count **ret,
     size_t *ret_count)
 {
-	const char *most = number(sc->arena, COUNTED_MOST);
+	const char *most = talk_number(sc->arena, COUNTED_MOST);
 	struct queue_count *counts;
 	const PGresult *rows;
 	enum problem p;

@@ -7,11 +7,15 @@
  */
 #include "store/talk.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/clock.h"
 
-enum { GRACE_MS = 1000 };	/* for the end of a cancelled statement */
+enum {
+	GRACE_MS = 1000,	/* for the end of a cancelled statement */
+	BESIDE_MS = 5000,	/* for answers that no job waits for */
+};
 
 /* Ours, with the numbers of their parameters' types left to Postgres. */
 static const char *const phrases[PHRASE_COUNT] = {
@@ -240,4 +244,23 @@ talk_end(struct talk *t, uint64_t deadline_ns)
 		return arena_format(t->sc->arena, "SQLSTATE %s",
 		    talk_sqlstate(t));
 	return NULL;
+}
+
+const char *
+talk_number(struct arena *arena, int64_t n)
+{
+	return arena_format(arena, "%" PRId64, n);
+}
+
+uint64_t
+talk_deadline(void)
+{
+	return clock_now_ns() + BESIDE_MS * (uint64_t)1000000;
+}
+
+enum problem
+talk_refuse(struct scope *sc, const struct store *st, const char *cause)
+{
+	return st->connection == NULL ? store_unavailable(sc, cause) :
+	    scope_fail(sc, PROBLEM_INTERNAL, "the queue: %s", cause);
 }

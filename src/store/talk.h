@@ -53,7 +53,17 @@ enum ending talk_hear_answers(struct talk *talk, uint64_t deadline_ns)
 /* The SQLSTATE of its error, "" when there is none. */
 const char *talk_sqlstate(const struct talk *talk);
 
+/* A parameter that is a number, in the arena. */
+const char *talk_number(struct arena *arena, int64_t n);
+
+/* Until when what goes on beside the jobs waits for its answers. */
+uint64_t talk_deadline(void);
+
 /* Sends a Sync and reads; NULL when all went well, else the cause. */
 const char *talk_end(struct talk *talk, uint64_t deadline_ns) MUST_CHECK;
+
+/* What its failure is to whoever asked, with the cause. */
+enum problem talk_refuse(struct scope *sc, const struct store *st,
+    const char *cause);
 
 #endif

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "contract/annotate.h"
+#include "run.h"
 
 static char directory[32];
 static struct schema_set *set;
@@ -552,8 +553,6 @@ main(void)
 {
 	Suite *suite = suite_create("annotate");
 	TCase *tc = tcase_create("annotate");
-	SRunner *sr = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_set_timeout(tc, 60);
@@ -569,9 +568,5 @@ main(void)
 	tcase_add_test(tc, patterns_share_one_bound);
 	tcase_add_test(tc, threads_share_an_outline);
 	suite_add_tcase(suite, tc);
-	srunner_set_tap(sr, "-");
-	srunner_run_all(sr, CK_SILENT);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite);
 }

@@ -25,6 +25,7 @@
 #include "base/problem.h"
 #include "base/scope.h"
 #include "base/text.h"
+#include "run.h"
 
 static struct arena *arena;
 static char directory[] = "/tmp/base-XXXXXX";
@@ -1321,14 +1322,8 @@ int
 main(void)
 {
 	Suite *suite = suite_create("base");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	suite_add_tcase(suite, plain_cases());
 	suite_add_tcase(suite, file_cases());
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite);
 }

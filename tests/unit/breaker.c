@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/internal.h"
+#include "run.h"
 
 enum { MAX_MS = 2000, FAILURES = 5 };
 
@@ -375,15 +376,8 @@ int
 main(void)
 {
 	Suite *suite = suite_create("breaker");
-	SRunner *runner;
-	int failed;
 
 	suite_add_tcase(suite, breaker_case());
 	suite_add_tcase(suite, cancel_case());
-	runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed > 0;
+	return run_suite(suite);
 }

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/attribute.h"
 #include "contract/contract.h"
+#include "run.h"
 
 static struct arena *arena;
 static struct scope scope;
@@ -210,8 +211,6 @@ main(void)
 {
 	Suite *suite = suite_create("call");
 	TCase *all = tcase_create("call");
-	SRunner *sr = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(all, setup, teardown);
 	tcase_add_loop_test(all, a_request_is_what_prepare_says_or_none, 0,
@@ -222,9 +221,5 @@ main(void)
 	tcase_add_test(all, added_arguments_go_where_they_are_taken);
 	tcase_add_test(all, pauses_may_be_said_one_by_one);
 	suite_add_tcase(suite, all);
-	srunner_set_tap(sr, "-");
-	srunner_run_all(sr, CK_SILENT);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed > 0;
+	return run_suite(suite);
 }

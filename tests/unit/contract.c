@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "contract/contract.h"
 #include "http/http.h"
+#include "run.h"
 
 #define ID "7f3c2f0e-4a7b-4c0e-9d5c-0b8a4a1d2e3f"
 
@@ -978,8 +979,6 @@ main(void)
 {
 	Suite *suite = suite_create("contract");
 	TCase *t = tcase_create("contract");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 20);
@@ -1002,10 +1001,5 @@ main(void)
 	tcase_add_test(t, a_plain_path_parameter_has_255_characters_at_most);
 	tcase_add_test(t, declared_errors_are_found_by_their_key);
 	suite_add_tcase(suite, t);
-	runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return run_suite(suite);
 }

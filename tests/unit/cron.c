@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "contract/cron.h"
+#include "run.h"
 
 enum { TICKS = 6 };
 
@@ -346,8 +347,6 @@ main(void)
 {
 	Suite *suite = suite_create("cron");
 	TCase *tc = tcase_create("cron");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_loop_test(tc, a_schedule_ticks_as_its_vector_says, 0,
@@ -360,10 +359,5 @@ main(void)
 	    the_next_tick_does_not_depend_on_when_one_asks, 0, 4);
 	tcase_add_loop_test(tc, a_zone_that_is_none_is_not_there, 0, 9);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed > 0;
+	return run_suite(suite);
 }

@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "contract/contract.h"
 #include "http/http.h"
+#include "run.h"
 
 #define ID "7f3c2f0e-4a7b-4c0e-9d5c-0b8a4a1d2e3f"
 #define ONE "/api/companies/" ID
@@ -489,8 +490,6 @@ main(void)
 {
 	Suite *suite = suite_create("demand");
 	TCase *t = tcase_create("demand");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 20);
@@ -507,10 +506,5 @@ main(void)
 	tcase_add_test(t, rates_and_origins_are_known_by_name);
 	tcase_add_test(t, a_digest_knows_where_its_parts_end);
 	suite_add_tcase(suite, t);
-	runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return run_suite(suite);
 }

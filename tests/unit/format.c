@@ -9,6 +9,7 @@
 
 #include "contract/format.h"
 #include "contract/format_idna.h"
+#include "run.h"
 
 #define countof(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -635,12 +636,5 @@ format_suite(void)
 int
 main(void)
 {
-	SRunner *runner = srunner_create(format_suite());
-	int failed;
-
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(format_suite());
 }

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "store/internal.h"
+#include "run.h"
 
 enum {
 	DATABASES = 16,		/* that a gate remembers */
@@ -179,8 +180,6 @@ main(void)
 {
 	Suite *suite = suite_create("gate");
 	TCase *tc = tcase_create("gate");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_test(tc, what_was_not_looked_at_is_not_clear);
@@ -193,10 +192,5 @@ main(void)
 	tcase_add_test(tc, without_a_gate_all_are_clear);
 	tcase_set_timeout(tc, 30);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed > 0;
+	return run_suite(suite);
 }

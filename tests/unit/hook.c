@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "hook/hook.h"
+#include "run.h"
 
 enum { AT = 1614265330 };
 
@@ -514,15 +515,8 @@ int
 main(void)
 {
 	Suite *suite = suite_create("hook");
-	SRunner *runner;
-	int failed;
 
 	suite_add_tcase(suite, standard_case());
 	suite_add_tcase(suite, other_case());
-	runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed > 0;
+	return run_suite(suite);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "hook/hook.h"
+#include "run.h"
 
 enum { NOW = 1795301048, VECTORS = 17 };
 
@@ -107,17 +108,10 @@ run(void)
 {
 	Suite *suite = suite_create("hook_suite");
 	TCase *tc = tcase_create("suite");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tc, each_vector_is_judged_as_it_says);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite);
 }
 
 int

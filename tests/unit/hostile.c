@@ -19,6 +19,7 @@
 
 #include "base/json.h"
 #include "contract/schema.h"
+#include "run.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -739,8 +740,6 @@ main(void)
 {
 	Suite *suite = suite_create("hostile");
 	TCase *tc = tcase_create("hostile");
-	SRunner *sr = srunner_create(suite);
-	int failed;
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, a_request_is_bounded_whatever_the_contract_is,
@@ -750,9 +749,5 @@ main(void)
 	tcase_add_loop_test(tc, a_request_to_the_reference_contract_is_bounded,
 	    0, GROWTHS);
 	suite_add_tcase(suite, tc);
-	srunner_set_tap(sr, "-");
-	srunner_run_all(sr, CK_SILENT);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite);
 }

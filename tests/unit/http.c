@@ -14,6 +14,7 @@
 
 #include "http/http.h"
 #include "http/internal.h"
+#include "run.h"
 
 static struct arena *memory;
 static struct scope scope;
@@ -935,15 +936,8 @@ int
 main(void)
 {
 	Suite *suite = suite_create("http");
-	SRunner *sr;
-	int failed;
 
 	add_parsing(suite);
 	add_replies(suite);
-	sr = srunner_create(suite);
-	srunner_set_tap(sr, "-");
-	srunner_run_all(sr, CK_SILENT);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite);
 }

@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/json.h"
+#include "run.h"
 
 static struct arena *arena;
 
@@ -212,8 +213,6 @@ main(void)
 {
 	Suite *suite = suite_create("json_suite");
 	TCase *tc = tcase_create("suite");
-	SRunner *runner;
-	int failed;
 
 	if (!is_there())
 		return skip();
@@ -221,10 +220,5 @@ main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, the_parsing_suite_is_judged_as_it_says);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite);
 }

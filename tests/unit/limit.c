@@ -16,6 +16,7 @@
 #include "base/attribute.h"
 #include "base/siphash.h"
 #include "serve/limit.h"
+#include "run.h"
 
 static const uint64_t second_ns = 1000000000;
 
@@ -290,8 +291,6 @@ main(void)
 {
 	Suite *suite = suite_create("limit");
 	TCase *rates = tcase_create("rates"), *files = tcase_create("files");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(rates, siphash_gives_the_values_of_its_authors);
 	tcase_add_test(rates,
@@ -310,10 +309,5 @@ main(void)
 	tcase_add_test(files, a_file_that_cannot_be_is_told_with_its_path);
 	suite_add_tcase(suite, rates);
 	suite_add_tcase(suite, files);
-	runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -17,6 +17,7 @@
 #include "contract/contract.h"
 #include "http/http.h"
 #include "store/internal.h"
+#include "run.h"
 
 static struct arena *arena;
 static struct scope scope;
@@ -619,8 +620,6 @@ main(void)
 {
 	Suite *suite = suite_create("list");
 	TCase *tc = tcase_create("list");
-	SRunner *sr = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, conditions_are_joined_and_nested, 0,
@@ -641,9 +640,5 @@ main(void)
 	tcase_add_loop_test(tc, a_total_is_exact_or_said_to_be_an_estimate, 0,
 	    countof(totals));
 	suite_add_tcase(suite, tc);
-	srunner_set_tap(sr, "-");
-	srunner_run_all(sr, CK_SILENT);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return run_suite(suite);
 }

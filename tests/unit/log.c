@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "run.h"
 
 enum {
 	TEXT_MAX = 8 << 20,
@@ -333,9 +334,7 @@ int
 main(void)
 {
 	Suite *suite = suite_create("log");
-	SRunner *runner = srunner_create(suite);
 	TCase *tc = tcase_create("gathered");
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
@@ -352,9 +351,5 @@ main(void)
 	tcase_add_test(tc, threads_and_processes_share_a_file);
 	tcase_add_test(tc, threads_and_processes_share_a_pipe);
 	suite_add_tcase(suite, tc);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite);
 }

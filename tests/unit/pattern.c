@@ -19,6 +19,7 @@
 #include "base/buf.h"
 #include "base/text.h"
 #include "contract/pattern_tree.h"
+#include "run.h"
 
 static struct arena *arena;
 
@@ -1008,8 +1009,6 @@ main(void)
 {
 	Suite *suite = suite_create("pattern");
 	TCase *tests = tcase_create("pattern");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_set_timeout(tests, 120);
@@ -1033,10 +1032,5 @@ main(void)
 	add_suite_files(tests);
 	add_oracle(tests);
 	suite_add_tcase(suite, tests);
-	sr = srunner_create(suite);
-	srunner_set_tap(sr, "-");
-	srunner_run_all(sr, CK_SILENT);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite);
 }

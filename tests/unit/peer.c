@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/fetch.h"
 #include "peer/peer.h"
+#include "run.h"
 
 enum { REQUEST_MAX = 65536, ACCEPTED_MAX = 8 };
 
@@ -774,15 +775,8 @@ int
 main(void)
 {
 	Suite *suite = suite_create("peer");
-	SRunner *runner;
-	int failed;
 
 	suite_add_tcase(suite, guard_case());
 	suite_add_tcase(suite, exchange_case());
-	runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed > 0;
+	return run_suite(suite);
 }

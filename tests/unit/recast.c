@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "store/internal.h"
+#include "run.h"
 
 #define FIELD(n, t, ...)                                                       \
 	{ .name = n, .name_json = "\"" n "\":", .name_sql = "\"" n "\"",       \
@@ -333,8 +334,6 @@ main(void)
 {
 	Suite *suite = suite_create("recast");
 	TCase *tc = tcase_create("recast");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_loop_test(tc,
@@ -349,10 +348,5 @@ main(void)
 	tcase_add_loop_test(tc, a_kept_reply_is_told_in_its_shape, 0,
 	    countof(replies));
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed > 0;
+	return run_suite(suite);
 }

@@ -18,6 +18,7 @@
 #include "contract/run.h"
 #include "contract/uri.h"
 #include "contract/value.h"
+#include "run.h"
 
 /* A directory of schemas, a set over it, memory for judging. */
 static char directory[32];
@@ -1398,8 +1399,6 @@ main(void)
 {
 	Suite *suite = suite_create("schema");
 	TCase *tc = tcase_create("schema");
-	SRunner *sr = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_set_timeout(tc, 60);
@@ -1438,9 +1437,5 @@ main(void)
 	    exhausting);
 	tcase_add_test(tc, threads_share_a_schema);
 	suite_add_tcase(suite, tc);
-	srunner_set_tap(sr, "-");
-	srunner_run_all(sr, CK_SILENT);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "store/internal.h"
+#include "run.h"
 
 #define TEXT(n, t, ...)                                                        \
 	{ .name = n, .name_json = "\"" n "\":", .name_sql = "\"" n "\"",       \
@@ -847,16 +848,9 @@ int
 main(void)
 {
 	Suite *suite = suite_create("store");
-	SRunner *runner;
-	int failed;
 
 	suite_add_tcase(suite, sql_case());
 	suite_add_tcase(suite, rows_case());
 	suite_add_tcase(suite, fault_case());
-	runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed > 0;
+	return run_suite(suite);
 }
