@@ -282,8 +282,9 @@ def two_users_and_dying_backends(s):
     print(f"# {dict(told)}, {ended} backends ended")
     assert ended >= 20, ended
     same(sum(told.values()), LOOKS)
-    # A read is repeated when its backend was ended; a few meet the next end.
-    assert told[503] <= LOOKS // 100, told
+    # A read is repeated when its backend was ended; a few meet the next end,
+    # the more of them the faster they follow each other.
+    assert told[503] <= LOOKS // 100 + ended, told
     s.rolling_restart()  # so that all is in the log
     for number in range(s.instances):
         found = ids_in(s.log_path(number).read_bytes())
