@@ -90,6 +90,10 @@ struct peer;
 struct peer *peer_new(const struct peer_ranges *ranges);
 void peer_free(struct peer *peer);
 
+/*
+ * A connection that was kept may have been closed by the other side meanwhile:
+ * then, without a byte of a reply, the request is sent once more on a new one.
+ */
 struct peer_reply peer_exchange(struct peer *peer, struct arena *arena,
     const struct peer_call *call) MUST_CHECK;
 
