@@ -397,7 +397,7 @@ def unknown(s):
                    "('no.such')")
     with Worker(s, "unknown") as w:
         tap.wait_for(lambda: any(w.events("jobs_unknown", jobs=2,
-                                          kinds=" no.such ")), "a line", 20)
+                                          kinds=" no.such ")), "a line", 90)
     out = jobs(s, "list", "--unknown", "--json").stdout.splitlines()
     same([json.loads(line)["kind"] for line in out], ["no.such"] * 2)
     same("lockstep_jobs_unknown 2" in s.ops("/metrics").body.decode(), True)

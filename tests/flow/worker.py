@@ -179,6 +179,16 @@ def serve(s, **urls):
     path.write_text("".join(f"{k} = {v}\n" for k, v in lines.items()))
 
 
+def is_stopped(pid):
+    """Have all threads of the process stopped, or is it gone?"""
+    try:
+        return all(file.read_text().rsplit(")", 1)[1].split()[0] in "TXZ"
+                   for file in pathlib.Path(f"/proc/{pid}/task").glob(
+                       "*/stat"))
+    except FileNotFoundError:
+        return False
+
+
 class Worker:
     """A `lockstep work` with settings of its own."""
 
@@ -224,7 +234,10 @@ class Worker:
             try:
                 os.kill(pid, number)
             except ProcessLookupError:
-                pass
+                continue
+            if number == signal.SIGSTOP:
+                # Its threads run on until one of them has taken the signal.
+                tap.wait_for(lambda: is_stopped(pid), "it to stop")
 
     def kill_all(self):
         """Parent and children at once, as a machine's end would."""
