@@ -194,16 +194,11 @@ read_part(struct reading *r, char *text)
 static void
 read_field(struct reading *r, char *text)
 {
-	char *part = text, *comma;
+	char *part;
 
 	r->cron->any[r->unit] = text[0] == '*';
-	do {
-		comma = strchr(part, ',');
-		if (comma != NULL)
-			*comma = '\0';
+	while (r->wrong == NULL && (part = strsep(&text, ",")) != NULL)
 		read_part(r, part);
-		part = comma + 1;
-	} while (comma != NULL && r->wrong == NULL);
 }
 
 /* The words of a text, which is cut. */
