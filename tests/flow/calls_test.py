@@ -200,6 +200,9 @@ def endings(s):
     with Hearer(answers) as h:
         worker.serve(s, TEST_URL=h.url)
         jobs = {how: ask(s, how) for how in ENDINGS}
+        # A breaker may open and close meanwhile: none of them runs again for it.
+        s.cluster.psql("update lockstep.jobs set recovered = true where "
+                       "state = 'available'")
         with Worker(s, "endings", **BRIEF):
             drained(s, [j for _, j in jobs.values()], 90)
         for how, (reason, code, asked) in ENDINGS.items():
@@ -569,7 +572,8 @@ def recovered(s):
                             f"where what = 'said' and n between {n} and "
                             f"{n + 9}"), "9|9", "effects")
         same(s.cluster.psql("select changed, role from lockstep.operations "
-                            "where action = 'recover'"), "8|")
+                            "where action = 'recover' order by id desc "
+                            "limit 1"), "8|")
     calm(s)
 
 

@@ -503,6 +503,11 @@ def overload_with_body():
         same(s.count()["served"], 1)
 
 
+def again(s):
+    with s.connect() as c:
+        return c.ask("GET", "/echo")
+
+
 @case
 def no_queue():
     """Without a queue, 503 comes as soon as all threads are busy"""
@@ -513,8 +518,8 @@ def no_queue():
             same(c.reply().status, 503)
         s.release(2)
         same([c.reply().status for c in busy], [200, 200])
-        with s.connect() as c:
-            same(c.ask("GET", "/echo").status, 200)
+        # A thread is free a moment after its reply has come.
+        wait_for(lambda: again(s).status == 200, "a thread to be free")
 
 
 @case
