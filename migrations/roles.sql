@@ -20,6 +20,11 @@
 --			open the tables to it.
 -- lockstep_logic	owns the SECURITY DEFINER functions, and is bound by the
 --			policies for it: a function cannot do more than they say.
+-- lockstep_rollup	owns the functions that count rows (lockstep gen rollup);
+--			it may read what is counted, of all tenants, and no more.
+-- lockstep_stats	owns the functions that read what Postgres knows of its
+--			sessions and replicas, for the monitor, and for files, which
+--			give way to requests; it has no table.
 
 \set ON_ERROR_STOP on
 
@@ -38,7 +43,9 @@ begin
 			('operator',        'nologin noinherit'),
 			('lockstep_worker', 'login noinherit'),
 			('lockstep_owner',  'login noinherit'),
-			('lockstep_logic',  'nologin noinherit')
+			('lockstep_logic',  'nologin noinherit'),
+			('lockstep_rollup', 'nologin noinherit'),
+			('lockstep_stats',  'nologin inherit')
 		) as t (name, attributes)
 	loop
 		if not exists (select from pg_roles where rolname = spec.name) then
@@ -52,8 +59,9 @@ end
 $$;
 
 -- lockstep, and lockstep_worker for the jobs of its callers, may become exactly
--- these. A membership that somebody added by hand is taken back, as it would
--- widen what any request can reach.
+-- these; and operator, where the contract lists it and somebody has said
+-- "grant operator to lockstep, lockstep_worker". Another membership that somebody
+-- added by hand is taken back, as it would widen what any request can reach.
 do $$
 declare
 	extra record;
@@ -64,7 +72,8 @@ begin
 		join pg_roles g on g.oid = m.roleid
 		join pg_roles p on p.oid = m.member
 		where p.rolname in ('lockstep', 'lockstep_worker')
-		and g.rolname not in ('anon', 'authenticated', 'service_role')
+		and g.rolname not in ('anon', 'authenticated', 'service_role',
+			'operator')
 	loop
 		execute format('revoke %I from %I', extra.role, extra.login);
 	end loop;
@@ -76,7 +85,9 @@ grant anon, authenticated, service_role to lockstep, lockstep_worker;
 -- The owner makes a function and then hands it over. It may become what requests
 -- become, for lockstep check --prove; as it does not inherit, that gives it no
 -- right of theirs until it does.
-grant lockstep_logic, lockstep to lockstep_owner;
+grant lockstep_logic, lockstep_rollup, lockstep_stats, lockstep
+	to lockstep_owner;
+grant pg_read_all_stats to lockstep_stats;
 
 do $$
 begin
@@ -98,7 +109,7 @@ begin
 	if exists (select from pg_namespace where nspname = 'auth'
 			and nspowner <> 'lockstep_owner'::regrole) then
 		grant usage on schema auth to anon, authenticated, service_role,
-			lockstep_owner, lockstep_logic, lockstep_worker;
+			operator, lockstep_owner, lockstep_logic, lockstep_worker;
 	end if;
 end
 $$;

@@ -2,7 +2,8 @@
 --
 -- Members see the events of their accounts, agents and our servers add some;
 -- nobody changes one. account_id comes from the company, if the caller sees
--- it: a hidden one and an absent one are refused alike.
+-- it: a hidden one and an absent one are refused alike. The parts of the table
+-- have no grants: whoever asks, asks here.
 
 select lockstep.reset_access('app.events');
 alter table app.events enable row level security;
@@ -19,6 +20,9 @@ grant select on app.events to service_role;
 grant insert (
 	company_id, external_id, kind, score, message, attributes, occurred_at
 ) on app.events to service_role;
+grant select (
+	account_id, company_id, occurred_at, kind, score
+) on app.events to lockstep_rollup;
 
 create policy authenticated_select on app.events
 	for select to authenticated
@@ -32,3 +36,6 @@ create policy service_role_select on app.events
 create policy service_role_insert on app.events
 	for insert to service_role
 	with check (true);
+create policy lockstep_rollup_select on app.events
+	for select to lockstep_rollup
+	using (true);

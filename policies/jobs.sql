@@ -14,7 +14,7 @@ grant select, delete on lockstep.jobs to lockstep_worker;
 grant update (
 	state, run_at, attempt, lease_token, lease_until, owner, errors, reason,
 	updated_at, finalized_at, max_attempts, replayed, replayed_at,
-	replayed_from, recovered
+	replayed_from, recovered, blocked
 ) on lockstep.jobs to lockstep_worker;
 grant insert (
 	kind, args, claims, role, run_at, schedule, tick
@@ -31,11 +31,11 @@ grant select (
 grant select on lockstep.jobs to lockstep_logic;
 grant insert (
 	kind, args, claims, role, state, run_at, unique_key, serial_key,
-	max_attempts, request_id, traceparent
+	blocked, max_attempts, request_id, traceparent
 ) on lockstep.jobs to lockstep_logic;
 grant update (
 	state, reason, updated_at, finalized_at, run_at, max_attempts, replayed,
-	replayed_at, replayed_from, recovered
+	replayed_at, replayed_from, recovered, blocked
 ) on lockstep.jobs to lockstep_logic;
 
 create policy lockstep_worker_select on lockstep.jobs

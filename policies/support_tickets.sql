@@ -24,6 +24,9 @@ grant select on app.support_tickets to lockstep_logic;
 grant update (
 	status, resolution, resolved_at, closed_at
 ) on app.support_tickets to lockstep_logic;
+grant select (
+	account_id, company_id, created_at, priority, opened_by
+) on app.support_tickets to lockstep_rollup;
 
 create policy authenticated_select on app.support_tickets
 	for select to authenticated
@@ -46,3 +49,6 @@ create policy lockstep_logic_update on app.support_tickets
 	for update to lockstep_logic
 	using (account_id = any (array(select app.my_accounts('agent'))))
 	with check (account_id = any (array(select app.my_accounts('agent'))));
+create policy lockstep_rollup_select on app.support_tickets
+	for select to lockstep_rollup
+	using (true);

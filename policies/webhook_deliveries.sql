@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
 -- What became of each message at each of the caller's endpoints. Functions write
--- it.
+-- it. Operators and our servers see all of them.
 
 select lockstep.reset_access('app.webhook_deliveries');
 alter table app.webhook_deliveries enable row level security;
@@ -18,6 +18,10 @@ grant insert (
 grant update (
 	state, attempts, status, error, job_id, delivered_at, updated_at
 ) on app.webhook_deliveries to lockstep_logic;
+grant select (
+	id, owner_id, message_id, endpoint_id, type, state, attempts, status, error,
+	delivered_at, created_at, updated_at
+) on app.webhook_deliveries to service_role, operator;
 
 create policy authenticated_select on app.webhook_deliveries
 	for select to authenticated
@@ -32,3 +36,9 @@ create policy lockstep_logic_update on app.webhook_deliveries
 	for update to lockstep_logic
 	using (true)
 	with check (true);
+create policy service_role_select on app.webhook_deliveries
+	for select to service_role
+	using (true);
+create policy operator_select on app.webhook_deliveries
+	for select to operator
+	using (true);

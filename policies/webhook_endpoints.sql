@@ -2,7 +2,8 @@
 --
 -- Whoever owns an endpoint sees, changes and deletes it; it is made by a function,
 -- which tells its secret. Functions match what is published with the endpoints of
--- its owner, whoever publishes, and note which of them fail.
+-- its owner, whoever publishes, and note which of them fail. Operators and our
+-- servers see all of them, but for the URL and what an owner wrote.
 
 select lockstep.reset_access('app.webhook_endpoints');
 alter table app.webhook_endpoints enable row level security;
@@ -20,6 +21,10 @@ grant insert (owner_id, url, description, types) on app.webhook_endpoints
 grant update (
 	enabled, disabled_reason, failing_since
 ) on app.webhook_endpoints to lockstep_logic;
+grant select (
+	id, owner_id, host, types, enabled, disabled_reason, failing_since,
+	created_at, updated_at
+) on app.webhook_endpoints to service_role, operator;
 
 create policy authenticated_select on app.webhook_endpoints
 	for select to authenticated
@@ -41,3 +46,9 @@ create policy lockstep_logic_update on app.webhook_endpoints
 	for update to lockstep_logic
 	using (true)
 	with check (true);
+create policy service_role_select on app.webhook_endpoints
+	for select to service_role
+	using (true);
+create policy operator_select on app.webhook_endpoints
+	for select to operator
+	using (true);

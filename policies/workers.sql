@@ -10,7 +10,7 @@ alter table lockstep.workers force row level security;
 grant select, delete on lockstep.workers to lockstep_worker;
 grant insert (host, pid) on lockstep.workers to lockstep_worker;
 grant update (beat_at) on lockstep.workers to lockstep_worker;
-grant select on lockstep.workers to operator;
+grant select on lockstep.workers to operator, lockstep_logic;
 
 create policy lockstep_worker_select on lockstep.workers
 	for select to lockstep_worker
@@ -27,4 +27,7 @@ create policy lockstep_worker_delete on lockstep.workers
 	using (true);
 create policy operator_select on lockstep.workers
 	for select to operator
+	using (true);
+create policy lockstep_logic_select on lockstep.workers
+	for select to lockstep_logic
 	using (true);
