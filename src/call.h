@@ -74,6 +74,9 @@ int call_gen(struct call *call);
 int call_validate(struct call *call);
 int call_work(struct call *call);
 int call_jobs(struct call *call);
+int call_rollup(struct call *call);
+int call_status(struct call *call);
+int call_expect(struct call *call);
 int call_sign(struct call *call);
 
 /* The part of call_check() that is asked for by --prove. */

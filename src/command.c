@@ -369,6 +369,23 @@ static struct command commands[] = {
 	      FLAG("limit", "N", "list: so many, the latest (50)."),
 	      FLAG("json", NULL, "Print JSON, a line for each.") },
 	    false, 1, 1000, call_jobs },
+	{ "rollup", "list|audit NAME|rebuild NAME|backfill NAME",
+	    "Look at the rollups; hold one against what it counts, or count "
+	    "it anew.",
+	    { FLAG("all", NULL, "audit: all of it, not some buckets at "
+		"random."),
+	      FLAG("buckets", "N", "audit: so many at random (100)."),
+	      FLAG("json", NULL, "list, audit: print JSON, a line for "
+		"each.") },
+	    false, 1, 2, call_rollup },
+	{ "status", "", "Tell whether all is well: each check of the monitor, its "
+	    "value, its threshold and since when.",
+	    { FLAG("format", "HOW", "table or json.") }, false, 0, 0,
+	    call_status },
+	{ "expect", "[NAME]...",
+	    "Look now at what the contract expects of the data.",
+	    { FLAG("json", NULL, "Print JSON, a line for each.") }, false, 0,
+	    1000, call_expect },
 	{ "migrate", "up|status|verify",
 	    "Bring the database's schema and policies up to date, or compare.",
 	    { FLAG("json", NULL, "Print status as JSON.") }, true, 1, 1,
@@ -403,10 +420,10 @@ static struct command commands[] = {
 		"field; may be repeated."),
 	      FLAG("body", "FILE", "Judge this body; - is standard input.") },
 	    false, 2, 2, run_explain },
-	{ "gen", "openapi|typescript|matrix|flow|runbook",
+	{ "gen", "openapi|typescript|matrix|flow|runbook|rollup NAME",
 	    "Make of the contract: openapi, a document of OpenAPI 3.1; "
 	    "typescript, a folder with types, client, queries, validators; or "
-	    "matrix, flow, runbook, in Markdown.",
+	    "matrix, flow, runbook, in Markdown; or rollup, a migration.",
 	    { FLAG("out", "PLACE", "The file to write, else standard output; "
 		  "of typescript the folder, which it needs."),
 	      FLAG("check", NULL, "Write nothing; tell what is not as it "
@@ -425,8 +442,11 @@ static struct command commands[] = {
 	      FLAG("backups", "DIR", "runbook: where backups are kept; else "
 		  "/var/backups/lockstep."),
 	      FLAG("superuser", "ROLE", "runbook: who makes backups; else "
-		  "postgres.") },
-	    false, 1, 1, call_gen },
+		  "postgres."),
+	      FLAG("all", NULL, "rollup: every one of the contract."),
+	      FLAG("policies", NULL, "rollup: policies/NAME.sql, and not the "
+		  "migration.") },
+	    false, 1, 2, call_gen },
 	{ "validate", "[SCHEMA] INSTANCE...",
 	    "Judge JSON documents by a JSON Schema, or as the body of an "
 	    "operation; - is standard input.",

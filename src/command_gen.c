@@ -217,13 +217,47 @@ find_need(struct call *call, size_t number, const struct contract *contract,
 	}
 }
 
+/* Of rollup: can those that are wanted be made of this database? */
+static bool
+check_rollups(const struct call *call, const struct contract *contract,
+    const struct gen_options *o)
+{
+	struct buf fault;
+	bool well;
+
+	if (strcmp(call->argv[0], "rollup") != 0)
+		return true;
+	buf_init(&fault, 4096);
+	if (o->catalog == NULL)
+		buf_string(&fault, "gen rollup needs the database");
+	well = o->catalog != NULL && !tool_rollup_refused(o, contract, &fault);
+	if (!well)
+		call_trouble("%s", fault.at);
+	buf_release(&fault);
+	return well;
+}
+
+/* "rollup" has a second word or --all; the others have neither. */
+static bool
+read_rollup(const struct call *call, struct gen_options *o)
+{
+	bool all = call_flag(call, "all") != NULL;
+
+	o->rollup = call->argc > 1 ? call->argv[1] : NULL;
+	o->policies = call_flag(call, "policies") != NULL;
+	if (strcmp(call->argv[0], "rollup") != 0)
+		return o->rollup == NULL && !all && !o->policies;
+	return all == (o->rollup == NULL);
+}
+
 static int
 make(struct call *call, size_t number, const struct contract *contract,
     struct gen_options *o)
 {
 	const char *path = call_flag(call, "out");
 
-	if (!find_need(call, number, contract, o))
+	if (!find_need(call, number, contract, o) ||
+	    !check_rollups(call, contract, o))
 		return EXIT_TROUBLE;
 	switch (tool_gen(number, o, contract, path)) {
 	case GEN_WELL:
@@ -254,6 +288,9 @@ call_gen(struct call *call)
 	if (!tool_gen_find(name, &number, &folder))
 		return call_trouble("there is no gen %s; see lockstep gen "
 		    "--help", name);
+	if (!read_rollup(call, &o))
+		return call_trouble("gen takes one word; gen rollup takes the "
+		    "name of a rollup too, or --all, and --policies");
 	if (!read_without(call, &o.without))
 		return call_trouble("--without takes zod, queries or both, "
 		    "with a comma between");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lockstep work and lockstep jobs: the flags, and the doors that they lead to.
+ * lockstep work, lockstep jobs and lockstep status: the flags, and the doors that they lead to.
  */
 #include "call.h"
 
@@ -238,6 +238,18 @@ rest(struct call *call)
 		    call->argv[0]);
 	return queue_pause(call->config.work_database, call->argv[1],
 	    strcmp(call->argv[0], "pause") == 0, stdout, stderr);
+}
+
+int
+call_status(struct call *call)
+{
+	const char *format = call_flag(call, "format");
+
+	if (format != NULL && strcmp(format, "json") != 0 &&
+	    strcmp(format, "table") != 0)
+		return call_trouble("--format takes table or json");
+	return queue_status(call->config.work_database,
+	    format != NULL && strcmp(format, "json") == 0, stdout, stderr);
 }
 
 int

@@ -304,6 +304,10 @@ service_read(struct service *s, const struct beginning *from,
 	o->contract = s->contract;
 	o->auth = s->auth;
 	o->keyring = s->keyring;
+	o->exports = s->config.export_dir != NULL;
+	if (!o->exports && contract_export_kind(s->contract) != NULL)
+		log_event(LOG_WARN, "export_dir_missing",
+		    LOG_TEXT("cause", "exports are answered 503"));
 	return true;
 }
 

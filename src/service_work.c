@@ -141,6 +141,9 @@ options_read(struct job_service *s, const struct beginning *from,
 	o->contract = s->contract;
 	o->services = s->services;
 	o->service_ca_file = c->service_ca_file;
+	o->export_dir = c->export_dir;
+	o->exports = c->work_exports;
+	o->export_share = c->work_export_share;
 	o->calls = c->work_calls;
 	o->call_connections = c->work_call_connections;
 	o->open_ms = c->work_breaker_ms;
@@ -164,6 +167,13 @@ options_read(struct job_service *s, const struct beginning *from,
 	o->poll_ms = c->work_poll_ms;
 	o->stop_ms = c->work_stop_ms;
 	o->keep_hours = c->work_keep_hours;
+	o->marks = (struct work_marks){ .age_s = c->monitor_age_s,
+		.depth = c->monitor_depth, .window_s = c->monitor_window_s,
+		.lag_s = c->monitor_lag_s,
+		.transaction_s = c->monitor_transaction_s,
+		.replica_s = c->monitor_replica_s,
+		.errors_percent = c->monitor_errors_percent,
+		.latency_ms = c->monitor_latency_ms };
 	return true;
 }
 

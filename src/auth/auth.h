@@ -162,6 +162,12 @@ enum { AUTH_DIGEST_TEXT = 65 };
 void auth_digest(const struct auth_part *parts, size_t count,
     char ret[AUTH_DIGEST_TEXT]);
 
+/* SHA-256 of bytes that come bit by bit; its end writes the digits and frees. */
+struct auth_hash;
+struct auth_hash *auth_hash_new(void);
+void auth_hash_add(struct auth_hash *hash, const void *bytes, size_t length);
+void auth_hash_end(struct auth_hash *hash, char ret[AUTH_DIGEST_TEXT]);
+
 /*
  * Constant time in the bytes: equal only if lengths and bytes are equal.  The
  * one place where secrets are compared.

@@ -18,6 +18,13 @@ must(int done)
 		abort();
 }
 
+static void
+write_digits(const unsigned char *digest, char ret[AUTH_DIGEST_TEXT])
+{
+	for (unsigned k = 0; 2 * k + 2 < AUTH_DIGEST_TEXT; k++)
+		snprintf(ret + 2 * k, 3, "%02x", digest[k]);
+}
+
 void
 auth_digest(const struct auth_part *parts, size_t count,
     char ret[AUTH_DIGEST_TEXT])
@@ -38,6 +45,33 @@ auth_digest(const struct auth_part *parts, size_t count,
 	}
 	must(EVP_DigestFinal_ex(context, digest, &made));
 	EVP_MD_CTX_free(context);
-	for (unsigned k = 0; 2 * k + 2 < AUTH_DIGEST_TEXT; k++)
-		snprintf(ret + 2 * k, 3, "%02x", digest[k]);
+	write_digits(digest, ret);
+}
+
+/* A context of libcrypto's, by another name. */
+struct auth_hash *
+auth_hash_new(void)
+{
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+
+	must(context != NULL);
+	must(EVP_DigestInit_ex(context, EVP_sha256(), NULL));
+	return (struct auth_hash *)context;
+}
+
+void
+auth_hash_add(struct auth_hash *hash, const void *bytes, size_t length)
+{
+	must(EVP_DigestUpdate((EVP_MD_CTX *)hash, bytes, length));
+}
+
+void
+auth_hash_end(struct auth_hash *hash, char ret[AUTH_DIGEST_TEXT])
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned made = 0;
+
+	must(EVP_DigestFinal_ex((EVP_MD_CTX *)hash, digest, &made));
+	EVP_MD_CTX_free((EVP_MD_CTX *)hash);
+	write_digits(digest, ret);
 }

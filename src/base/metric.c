@@ -29,7 +29,7 @@ enum {
 	SERIES = 4096,		/* a power of two */
 	PROCESSES = 512,
 	GAUGE_ROOM = 15,	/* for gauges of later versions */
-	BUCKETS = 15,		/* with the one of +Inf */
+	BUCKETS = METRIC_BUCKETS,
 	SPINS = 100,
 	LAYOUT_VERSION = 1,
 	STALE_S = 86400,	/* longest time that a gauge is told for */
@@ -80,6 +80,7 @@ _Static_assert((int)GAUGE_COUNT <= GAUGE_ROOM, "a slot holds the gauges");
 
 static struct table *table;	/* NULL: no figures are kept */
 static struct process *own;	/* NULL: no gauges are kept */
+static uint64_t number;		/* of the file; 0 = none */
 
 static const struct {
 	uint64_t ns;
@@ -105,6 +106,8 @@ static const struct {
 static const struct {
 	const char *family, *help;
 } helps[] = {
+	{ "lockstep_aggregate_lag_seconds",
+	    "How old what an aggregate tells may be." },
 	{ "lockstep_backpressure",
 	    "Queues: 1 while what feeds it is turned away." },
 	{ "lockstep_backpressure_rejected_total",
@@ -120,9 +123,17 @@ static const struct {
 	    "Connections opened to Postgres." },
 	{ "lockstep_database_failures_total",
 	    "Connections to Postgres that failed or broke." },
+	{ "lockstep_expectation_failed",
+	    "Whether an expectation of the data was not met." },
+	{ "lockstep_exports_failed",
+	    "Exports that failed of late, by operation." },
 	{ "lockstep_ingest_records_total",
 	    "Records of requests with many, by operation and what became of "
 	    "them." },
+	{ "lockstep_expectation_checks_total",
+	    "Looks at what is expected of the data, by what was found." },
+	{ "lockstep_expectation_state",
+	    "1 for the state that an expectation is in." },
 	{ "lockstep_jobs_unknown",
 	    "Unfinished jobs of kinds that the contract does not know." },
 	{ "lockstep_queue_paused", "Is a queue paused?" },
@@ -130,6 +141,19 @@ static const struct {
 	    "How long the next run of a schedule is overdue." },
 	{ "lockstep_schedule_ticks_total",
 	    "Ticks of schedules, by what became of them." },
+	{ "lockstep_rollup_lag_seconds",
+	    "How old the oldest change was that was not folded." },
+	{ "lockstep_rollup_unfolded", "Changes that are not folded." },
+	{ "lockstep_rollup_folded_total", "Changes that were folded." },
+	{ "lockstep_rollup_building",
+	    "Is a rollup being filled, and its source read instead?" },
+	{ "lockstep_rollup_mismatches",
+	    "Buckets that differed from the source since it was rebuilt." },
+	{ "lockstep_rollup_audited_total",
+	    "Buckets that were held against the source." },
+	{ "lockstep_rollup_audit_mismatches_total",
+	    "Buckets that differed from the source when they were." },
+	{ "lockstep_jobs_dead_new", "Jobs that died of late, by kind." },
 	{ "lockstep_limit_forgotten_total",
 	    "Quotas forgotten early, for want of room." },
 	{ "lockstep_job_calls_total", "Times that workers were told of jobs." },
@@ -147,12 +171,28 @@ static const struct {
 	{ "lockstep_jobs_total", "Attempts of jobs, by kind and outcome." },
 	{ "lockstep_jwks_fetches_total",
 		"Fetches of key sets, by result." },
+	{ "lockstep_partition_ahead_seconds",
+	    "How far the parts of a table reach from now, by table." },
+	{ "lockstep_partition_failing",
+	    "1 while parts of a table cannot be made or let go." },
+	{ "lockstep_messages_failed",
+	    "Deliveries of messages that were given up of late, by type." },
+	{ "lockstep_monitor_state",
+	    "What the monitor finds: 0 healthy, 1 unhealthy, 2 unknown." },
+	{ "lockstep_monitor_time_seconds",
+	    "When the monitor last looked, in seconds since 1970." },
+	{ "lockstep_oldest_transaction_seconds",
+	    "Age of the oldest transaction that keeps dead rows." },
+	{ "lockstep_pipeline_conservation_error",
+	    "Jobs that were accepted and are not there; must be 0." },
 	{ "lockstep_pressure_failures_total",
 	    "Looks at the queues that came to nothing." },
 	{ "lockstep_problems_total", "Failures told to clients, by code." },
 	{ "lockstep_rejected_total",
 	    "Requests refused for want of capacity, by reason." },
 	{ "lockstep_reloads_total", "Reloads of the contract, by result." },
+	{ "lockstep_replication_lag_seconds",
+	    "How far a replica is behind." },
 	{ "lockstep_replica_misses_total",
 	    "Reads that a replica could not answer and the primary did." },
 	{ "lockstep_request_seconds",
@@ -166,10 +206,20 @@ static const struct {
 	    "Times that a service was not called any more, by destination." },
 	{ "lockstep_service_call_seconds",
 	    "Time of a call of a service, by kind of job." },
+	{ "lockstep_exports_total",
+	    "Exports that ended, by operation and outcome." },
+	{ "lockstep_export_rows_total",
+	    "Rows that were written into files of exports." },
+	{ "lockstep_export_bytes_total",
+	    "Bytes that were written into files of exports." },
 	{ "lockstep_service_calls_total",
 	    "Calls of services by jobs, by kind and status or failure." },
+	{ "lockstep_webhook_oldest_age_seconds",
+	    "How long the oldest event of a source has waited." },
 	{ "lockstep_webhooks_total",
 	    "Events of webhooks, by source and what became of them." },
+	{ "lockstep_worker_beat_time_seconds",
+	    "When a worker last beat, in seconds since 1970." },
 	{ "lockstep_worker_restarts_total",
 	    "Worker processes started anew after they ended." },
 };
@@ -186,6 +236,10 @@ static const struct {
 	    "Requests waiting for a thread." },
 	[GAUGE_BREAKERS_OPEN] = { "lockstep_breakers_open",
 	    "Processes that send Postgres no requests, but for probes." },
+	[GAUGE_EXPORTS] = { "lockstep_exports_running",
+	    "Exports that are being written." },
+	[GAUGE_STREAMS] = { "lockstep_streams_open",
+	    "Requests that are told events as they come." },
 };
 
 /* ---- The file. */
@@ -328,6 +382,7 @@ bool
 metric_open(const char *path)
 {
 	struct table *t = path == NULL ? map_anonymous() : map_path(path);
+	struct stat st;
 
 	if (t == NULL)
 		return false;
@@ -335,7 +390,14 @@ metric_open(const char *path)
 		munmap(table, sizeof(*table));
 	table = t;
 	own = NULL;
+	number = path != NULL && stat(path, &st) == 0 ? st.st_ino : 0;
 	return true;
+}
+
+uint64_t
+metric_number(void)
+{
+	return number;
 }
 
 /* ---- Series. */
@@ -474,6 +536,26 @@ metric_observe(const char *family, const char *labels, uint64_t ns)
 		i++;
 	count(&s->cells[i], 1);
 	count(&s->cells[BUCKETS], ns);
+}
+
+void
+metric_each(const char *family, void (*each)(void *context,
+    const char *labels, const uint64_t *cells, size_t count), void *context)
+{
+	uint64_t cells[BUCKETS + 1];
+
+	for (unsigned i = 0; table != NULL && i < SERIES; i++) {
+		struct series *s = &table->series[i];
+		size_t n;
+
+		if (!atomic_load_explicit(&s->ready, memory_order_acquire) ||
+		    strcmp(s->family, family) != 0 || s->kind == KIND_GAUGE)
+			continue;
+		n = s->kind == KIND_HISTOGRAM ? BUCKETS + 1 : 1;
+		for (size_t j = 0; j < n; j++)
+			cells[j] = atomic_load(&s->cells[j]);
+		each(context, s->labels, cells, n);
+	}
 }
 
 /* ---- Processes. */

@@ -25,6 +25,8 @@ enum gauge {
 	GAUGE_KEPT,		/* kept connections from nginx */
 	GAUGE_QUEUED,		/* requests waiting for a thread */
 	GAUGE_BREAKERS_OPEN,	/* 1: no request goes to Postgres */
+	GAUGE_EXPORTS,		/* exports being written */
+	GAUGE_STREAMS,		/* requests that are told events */
 	GAUGE_COUNT
 };
 
@@ -53,6 +55,22 @@ void metric_observe(const char *family, const char *labels, uint64_t ns);
 
 /* Changes this process's gauge. */
 void metric_gauge(enum gauge g, int64_t delta);
+
+/*
+ * Calls for each series of a counter (one cell) or histogram (its buckets, each
+ * for itself, then the sum in nanoseconds) of the family.
+ */
+void metric_each(const char *family, void (*each)(void *context,
+    const char *labels, const uint64_t *cells, size_t count), void *context);
+
+/* The buckets of a histogram, with the one that has no upper end. */
+enum { METRIC_BUCKETS = 15 };
+
+/*
+ * A number of the file that no other file of this host has at the same time; 0
+ * = there is none.
+ */
+uint64_t metric_number(void);
 
 /* Writes all in Prometheus' text format 0.0.4, families with HELP and TYPE. */
 void metric_write(struct buf *b);

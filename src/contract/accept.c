@@ -17,7 +17,7 @@
 struct accepting {
 	struct scope *sc;
 	const struct operation *op;
-	const struct intake *intake;
+	const struct intake *intake, *intakes;	/* its own; all of them */
 	const struct request *rq;
 	struct plan *plan;
 	struct value *values;		/* of the plan, or of the row */
@@ -41,7 +41,7 @@ place_of(const char *name)
 
 /* ---- who ---- */
 
-static enum problem
+enum problem
 role_check(const struct operation *op, const struct caller *caller)
 {
 	const char *role = caller_role(caller);
@@ -249,6 +249,9 @@ query_accept(struct accepting *a)
 
 	if (op->verb == VERB_LIST || op->verb == VERB_READ)
 		return list_read(a->sc, a->intake, a->rq, a->plan);
+	if (op->export != NULL)
+		return export_accept(a->sc, a->intakes, op, a->rq, a->values,
+		    &a->value_count);
 	seen = arena_alloc(a->sc->arena, op->argument_count + 1);
 	for (size_t i = 0; i < a->rq->parameters; i++)
 		valid &= parameter_accept(a, &a->rq->parameter[i], seen);
@@ -575,7 +578,7 @@ contract_accept(const struct contract *contract, struct scope *sc,
 	struct input *input = arena_alloc(sc->arena, sizeof(*input));
 	struct accepting a = { .sc = sc, .op = op, .rq = rq,
 		.intake = &contract->intakes[op->number],
-		.plan = &input->plan };
+		.intakes = contract->intakes, .plan = &input->plan };
 	enum problem p;
 
 	a.plan->operation = op;
@@ -584,8 +587,8 @@ contract_accept(const struct contract *contract, struct scope *sc,
 	a.values = arena_alloc(sc->arena, values_max(op) * sizeof(*a.values));
 	a.plan->values = a.values;
 	if ((p = role_check(op, caller)) != PROBLEM_NONE ||
-	    (p = media_choose(rq->accept, op->verb == VERB_LIST,
-	    &a.plan->media)) != PROBLEM_NONE ||
+	    (op->told_as == TOLD_DATA && (p = media_choose(rq->accept,
+	    op->verb == VERB_LIST, &a.plan->media)) != PROBLEM_NONE) ||
 	    (p = headers_accept(sc, rq, options, a.plan)) != PROBLEM_NONE)
 		return p;
 	if (bulk != NULL) {

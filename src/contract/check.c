@@ -284,7 +284,7 @@ files_add(struct check *c)
 {
 	struct language *language = language_new();
 	struct lint_file api;
-	size_t schemas, resources, jobs, webhooks, messages;
+	size_t schemas, resources, jobs, webhooks, messages, rollups, expectations;
 
 	files_read(c, "schemas", 0);
 	schemas = c->lint.file_count;
@@ -296,6 +296,10 @@ files_add(struct check *c)
 	webhooks = c->lint.file_count;
 	files_read(c, "messages", DEPTH_MAX);
 	messages = c->lint.file_count;
+	files_read(c, "rollups", DEPTH_MAX);
+	rollups = c->lint.file_count;
+	files_read(c, "expectations", DEPTH_MAX);
+	expectations = c->lint.file_count;
 	if (tree_read(c, "api.json", &api)) {
 		language_add(c, language, LANGUAGE_API, &api);
 		if (json_object_is_type(api.root, json_type_object))
@@ -316,6 +320,11 @@ files_add(struct check *c)
 		    &c->lint.files[i]);
 	for (size_t i = webhooks; i < messages; i++)
 		language_add(c, language, LANGUAGE_MESSAGE,
+		    &c->lint.files[i]);
+	for (size_t i = messages; i < rollups; i++)
+		language_add(c, language, LANGUAGE_ROLLUP, &c->lint.files[i]);
+	for (size_t i = rollups; i < expectations; i++)
+		language_add(c, language, LANGUAGE_EXPECTATION,
 		    &c->lint.files[i]);
 	language_free(language);
 }

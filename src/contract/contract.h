@@ -59,6 +59,10 @@ struct contract_about {
 	const char *anonymous;		/* or NULL */
 	const char *const *server_roles;
 	size_t server_role_count;
+	const char *const *staff_roles;
+	size_t staff_role_count;
+	const char *const *trusted_roles; /* of servers, then of staff */
+	size_t trusted_role_count;
 	struct cors cors;
 	const struct rate *rates;
 	size_t rate_count;		/* 0 = nothing is limited */
@@ -119,6 +123,14 @@ struct declared {
 	size_t path_length;
 };
 
+/* Its table is partitioned by time, and so many periods are kept; see 0028. */
+struct partitioned {
+	const struct field *by;		/* NULL: it is not */
+	const char *period;		/* day, week, month */
+	unsigned ahead;			/* periods beyond the one of now */
+	unsigned keep;			/* periods; 0 = for ever */
+};
+
 struct resource {
 	const char *name;		/* letters */
 	const char *file;		/* resources/letters.json */
@@ -132,12 +144,16 @@ struct resource {
 	size_t field_count;
 	const struct declared *constraints;
 	size_t constraint_count;
+	struct partitioned partition;
 };
 
 struct sort {
 	const struct field *field;
 	bool descending;
 };
+
+/* The form of a reply's body. */
+enum media { MEDIA_JSON, MEDIA_NDJSON, MEDIA_CSV };
 
 /* What an operation makes of a header field: Idempotency-Key, If-Match. */
 enum demand { DEMAND_NONE, DEMAND_OPTIONAL, DEMAND_REQUIRED };
@@ -162,6 +178,12 @@ struct related {
 	const struct related *related;		/* of those rows in turn */
 	size_t related_count;
 };
+
+/*
+ * How what a function of a GET returns is told: as data in the envelope; as
+ * the file that its row names; or as events, each time that its row changes.
+ */
+enum told_as { TOLD_DATA, TOLD_FILE, TOLD_EVENTS };
 
 struct operation {
 	unsigned number;		/* 0.. over the whole contract */
@@ -210,6 +232,26 @@ struct operation {
 	const char *cache;	/* Cache-Control; NULL = no-store */
 	const struct rate *rate;	/* NULL = not limited */
 	const struct webhook *webhook;	/* it takes events; NULL = none does */
+	const struct export *export;	/* VERB_CALL: it leaves a job that
+					 * writes a file; NULL = none */
+	enum told_as told_as;		/* VERB_CALL */
+};
+
+/*
+ * "export" of a resource: its rows become a file, by a job of the kind
+ * contract_export_kind().  The operation calls lockstep.request_export() of
+ * migration 0024; `list` has what the query of a request may say, and is none
+ * of contract_operations().
+ */
+struct export {
+	struct operation list;
+	const struct field *const *fields;	/* that are told by default, */
+	size_t field_count;			/* with all of list.related */
+	const enum media *formats;		/* the first is the default */
+	size_t format_count;
+	bool formulas;			/* CSV: texts are left as they are */
+	unsigned keep_hours;
+	const struct resource *shown;	/* where its row is read */
 };
 
 /*
@@ -292,8 +334,11 @@ enum problem contract_accept(const struct contract *contract,
     const struct caller *caller, const struct accept_options *options,
     const struct input **ret) MUST_CHECK;
 
-/* What a job does: call a function; or an HTTP service, then a function. */
-enum job_type { JOB_SQL, JOB_HTTP };
+/*
+ * What a job does: call a function; or an HTTP service, then a function; or
+ * write the file of an export.
+ */
+enum job_type { JOB_SQL, JOB_HTTP, JOB_EXPORT };
 
 /* An SQLSTATE of a job's function, or an HTTP status: is another try of use? */
 struct job_error {
@@ -399,6 +444,23 @@ enum problem contract_accept_job(struct scope *sc,
     const struct job_argument *more, size_t more_count,
     const struct input **ret) MUST_CHECK;
 
+/* The words of the formats of exports: "json", "ndjson", "csv". */
+const char *contract_format(enum media media);
+
+/* The kind of job that writes exports, or NULL: the contract has none. */
+const struct job_kind *contract_export_kind(const struct contract *contract);
+
+/*
+ * Judges what was kept of a request for an export, as if it came now: the
+ * operation's name, its query as a JSON array of pairs of texts, the format's
+ * word.  The plan is of the export's `list`.  PROBLEM_NOT_FOUND: there is no
+ * such export any more; else as contract_accept().
+ */
+enum problem contract_accept_export(const struct contract *contract,
+    struct scope *sc, const struct caller *caller, const char *name,
+    const char *query, const char *format, const struct input **ret)
+    MUST_CHECK;
+
 /*
  * What a kind's `prepare` said of the call: {"path", "query", "method",
  * "headers", "body" or "text", "skip"}, and of a kind without a url {"url",
@@ -493,9 +555,6 @@ struct once {
 	const char *fingerprint;	/* hex SHA-256: method, target, body */
 };
 
-/* The form of a reply's body. */
-enum media { MEDIA_JSON, MEDIA_NDJSON, MEDIA_CSV };
-
 /* What store/ reads of an input.  Pointers live as long as the scope. */
 struct plan {
 	const struct operation *operation;
@@ -581,6 +640,23 @@ const struct webhook *contract_webhooks(const struct contract *contract,
     size_t *ret_count);
 
 /*
+ * What is expected of the data: expectations/NAME.json.  The definition is the
+ * file's text, which lockstep.expectation_value() measures by.
+ */
+struct expectation {
+	const char *name;		/* events.fresh */
+	const char *file;		/* expectations/events.fresh.json */
+	const char *summary;		/* or NULL */
+	const char *check;		/* rows, nulls, ... */
+	const char *role;		/* as whom it is looked at */
+	const char *definition;		/* JSON text */
+	const struct schedule *schedule;	/* when; and as a text */
+	const char *spec;
+};
+const struct expectation *contract_expectations(
+    const struct contract *contract, size_t *ret_count);
+
+/*
  * What the API tells the endpoints of its callers: messages/NAME.json.  With
  * any, contract_jobs() has one more kind, which delivers them.
  */
@@ -593,6 +669,44 @@ struct message {
 };
 const struct message *contract_messages(const struct contract *contract,
     size_t *ret_count);
+
+/*
+ * Figures of a resource's rows by key and bucket of time, that the database
+ * keeps: see lockstep gen rollup.
+ */
+enum { ROLLUP_MEASURES_MAX = 64 };
+enum measure_kind {
+	MEASURE_COUNT, MEASURE_SUM, MEASURE_AVERAGE, MEASURE_MIN, MEASURE_MAX,
+	MEASURE_DISTINCT
+};
+struct measure {
+	const char *name;		/* promoters: a column */
+	enum measure_kind kind;
+	const struct field *field;	/* NULL of a count */
+	const struct term *where;	/* rows that it is of: all of these */
+	size_t where_count;
+};
+struct rollup {
+	const char *name;		/* company_events: a view */
+	const char *file;		/* rollups/company_events.json */
+	const char *summary;		/* or NULL */
+	const struct resource *resource;	/* whose rows are counted */
+	const struct field *const *keys;
+	size_t key_count;
+	const struct field *time;
+	const char *bucket;		/* 15m */
+	const char *interval;		/* 15 minutes */
+	unsigned bucket_s;
+	unsigned window_days;		/* in which it equals its source; 0 =
+					 * always */
+	const struct measure *measures;
+	size_t measure_count;
+};
+const struct rollup *contract_rollups(const struct contract *contract,
+    size_t *ret_count);
+const struct rollup *contract_rollup(const struct contract *contract,
+    const char *name);
+const char *measure_word(enum measure_kind kind);
 
 /*
  * Judges an event whose signature holds.  `id` is the one that was signed, or

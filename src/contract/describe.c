@@ -150,6 +150,25 @@ describe_list(struct buf *out, const struct operation *op)
 }
 
 static void
+describe_export(struct buf *out, const struct operation *op)
+{
+	const struct export *ex = op->export;
+
+	if (op->told_as != TOLD_DATA)
+		buf_format(out, "    told as %s\n", op->told_as == TOLD_FILE ?
+		    "a file" : "events");
+	if (ex == NULL)
+		return;
+	buf_string(out, "    export as");
+	for (size_t i = 0; i < ex->format_count; i++)
+		buf_format(out, " %s", contract_format(ex->formats[i]));
+	buf_format(out, ", kept %u h, formulas %s, shown at %s\n",
+	    ex->keep_hours, ex->formulas ? "kept" : "guarded",
+	    ex->shown->path);
+	describe_names(out, "    exports", ex->fields, ex->field_count);
+}
+
+static void
 describe_returns(struct buf *out, const struct operation *op,
     const struct intake *in)
 {
@@ -230,6 +249,7 @@ describe_operation(struct buf *out, const struct contract *c, size_t number)
 		buf_format(out, "    summary %s\n", op->summary);
 	describe_words(out, "    roles", op->roles, op->role_count);
 	describe_list(out, op);
+	describe_export(out, op);
 	describe_body(out, op);
 	describe_arguments(out, op, in);
 	describe_returns(out, op, in);
@@ -251,6 +271,10 @@ describe_resource(struct buf *out, const struct contract *c,
 			buf_format(out, "%s%s%s", i == 0 ? "  key " : ", ",
 			    r->keys[i]->name, i + 1 < r->key_count ? "" :
 			    "\n");
+	if (r->partition.by != NULL)
+		buf_format(out, "  partition by %s, %s, %u ahead, keep %u\n",
+		    r->partition.by->name, r->partition.period,
+		    r->partition.ahead, r->partition.keep);
 	for (size_t i = 0; i < r->field_count; i++)
 		describe_field(out, &r->fields[i]);
 	describe_declared(out, "  constraint", r->constraints,
@@ -295,7 +319,8 @@ static void
 describe_job(struct buf *out, const struct job_kind *k)
 {
 	buf_format(out, "\njob %u %s: %s, %s, queue %s\n", k->number, k->name,
-	    k->type == JOB_SQL ? "sql" : "http", k->leased ? "leased" : "held",
+	    k->type == JOB_SQL ? "sql" : k->type == JOB_HTTP ? "http" :
+	    "export", k->leased ? "leased" : "held",
 	    k->queue);
 	if (k->summary != NULL)
 		buf_format(out, "  summary %s\n", k->summary);
@@ -416,6 +441,15 @@ describe_message(struct buf *out, const struct message *m)
 	    m->data_file);
 }
 
+static void
+describe_expectation(struct buf *out, const struct expectation *e)
+{
+	buf_format(out, "\nexpectation %s %s\n  check %s as %s, %s (%s)\n",
+	    e->name, e->file, e->check, e->role, e->schedule->text,
+	    e->schedule->zone);
+	buf_format(out, "  definition %s\n", e->definition);
+}
+
 void
 contract_describe(const struct contract *contract, struct buf *out)
 {
@@ -428,6 +462,8 @@ contract_describe(const struct contract *contract, struct buf *out)
 		buf_format(out, "anonymous %s\n", a->anonymous);
 	describe_words(out, "server roles", a->server_roles,
 	    a->server_role_count);
+	describe_words(out, "staff roles", a->staff_roles,
+	    a->staff_role_count);
 	describe_callers(out, a);
 	for (size_t i = 0; i < contract->resource_count; i++)
 		describe_resource(out, contract, &contract->resources[i]);
@@ -437,6 +473,8 @@ contract_describe(const struct contract *contract, struct buf *out)
 		describe_webhook(out, &contract->webhooks[i]);
 	for (size_t i = 0; i < contract->message_count; i++)
 		describe_message(out, &contract->messages[i]);
+	for (size_t i = 0; i < contract->expectation_count; i++)
+		describe_expectation(out, &contract->expectations[i]);
 	buf_string(out, "\nroutes\n");
 	describe_node(out, contract->routes, 1);
 }

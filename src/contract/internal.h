@@ -115,6 +115,10 @@ struct contract {
 	struct delivery delivery;
 	struct message *messages;
 	size_t message_count;
+	struct rollup *rollups;
+	size_t rollup_count;
+	struct expectation *expectations;
+	size_t expectation_count;
 	struct node *routes;
 };
 
@@ -148,6 +152,7 @@ struct loader {
 	bool roles_known;		/* api.json could be read */
 	struct buf faults;		/* lines, unsorted */
 	struct relation_note *relations;	/* to be made at the end */
+	struct export_note *exports;	/* likewise */
 };
 
 /* Kinds of members, and the tables that objects are held against. */
@@ -226,12 +231,20 @@ void webhooks_load(struct loader *ld);
 void delivery_load(struct loader *ld, const struct at *api);
 void messages_load(struct loader *ld);
 
+/* Reads rollups/ into the contract, if it is there; resources are read. */
+void rollups_load(struct loader *ld);
+
 /*
  * What is wrong with a message that a kind is to deliver, {"type", "data"}, or
  * NULL; issues go to the scope.
  */
 const char *message_fault(struct scope *sc, const struct job_kind *kind,
     struct json_object *body);
+
+/* ---- loading: expectation.c ---- */
+
+/* Reads expectations/ into the contract, if it is there. */
+void expectations_load(struct loader *ld);
 
 /* The *.json of a directory below the contract's; -1 when it cannot be read. */
 struct dirent;
@@ -272,6 +285,9 @@ void operation_load(struct loader *ld, struct draft *draft,
  */
 void schedule_load(struct loader *ld, const struct at *at,
     struct job_kind *kind);
+
+/* Reads "schedule" and "zone" alone; without arguments. */
+const struct schedule *schedule_read(struct loader *ld, const struct at *at);
 
 /* Reads jobs/X.json into the contract. */
 void job_load(struct loader *ld, const char *file);
@@ -354,6 +370,29 @@ bool field_is_scalar(const struct field *field);
 const char *const *field_names(struct loader *ld, const struct field *fields,
     size_t count);
 
+/* ---- export.c ---- */
+
+/* Is the operation at `all` an export, and no call of that name? */
+bool is_export(const struct at *at, const char *name);
+
+/*
+ * Reads an export but for its list, which exports_make() makes of the
+ * resource's when all resources are there; with the first one comes the kind of
+ * job that writes them.
+ */
+void export_load(struct loader *ld, const struct at *at,
+    const struct draft *draft, struct operation *op);
+void exports_make(struct loader *ld);
+
+/* May the caller do this?  PROBLEM_TOKEN_MISSING, PROBLEM_FORBIDDEN. */
+enum problem role_check(const struct operation *op,
+    const struct caller *caller) MUST_CHECK;
+
+/* Judges the query of a request for an export into the arguments of its call. */
+enum problem export_accept(struct scope *sc, const struct intake *intakes,
+    const struct operation *op, const struct request *rq,
+    struct value *values, size_t *ret_count) MUST_CHECK;
+
 /* ---- route.c ---- */
 
 /*
@@ -421,6 +460,9 @@ void records_place(const char *text, size_t offset, size_t *ret_line,
     size_t *ret_column);
 
 /* Reads "bulk" and what follows of it, when all else of the operation is. */
+/* "partition" of a resource, whose fields and table are known. */
+void partition_load(struct loader *ld, const struct draft *draft);
+
 void bulk_load(struct loader *ld, const struct at *at,
     const struct draft *draft, struct operation *op);
 

@@ -27,6 +27,9 @@ static const struct {
 		webhook_schema },
 	[LANGUAGE_MESSAGE] = { "urn:lockstep:schema:message",
 		message_schema },
+	[LANGUAGE_ROLLUP] = { "urn:lockstep:schema:rollup", rollup_schema },
+	[LANGUAGE_EXPECTATION] = { "urn:lockstep:schema:expectation",
+		expectation_schema },
 };
 
 struct language *

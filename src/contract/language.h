@@ -10,7 +10,7 @@
  */
 enum language_part {
 	LANGUAGE_API, LANGUAGE_RESOURCE, LANGUAGE_JOB, LANGUAGE_WEBHOOK,
-	LANGUAGE_MESSAGE, LANGUAGE_COUNT
+	LANGUAGE_MESSAGE, LANGUAGE_ROLLUP, LANGUAGE_EXPECTATION, LANGUAGE_COUNT
 };
 
 struct language;
@@ -18,8 +18,8 @@ struct language *language_new(void);
 void language_free(struct language *language);
 
 /*
- * The schema of api.json, resources/X.json, jobs/X.json, webhooks/X.json or
- * messages/X.json; never NULL.
+ * The schema of api.json, resources/X.json, jobs/X.json, webhooks/X.json,
+ * messages/X.json, rollups/X.json or expectations/X.json; never NULL.
  */
 const struct schema *language_schema(const struct language *language,
     enum language_part part);

@@ -202,6 +202,10 @@ is_taken(const struct reading *r, const struct control *c)
 {
 	if (c->read == search_read && r->op->search_count == 0)
 		return false;
+	/* An export has no pages. */
+	if (r->op->export != NULL && (c->read == limit_read ||
+	    c->read == after_read))
+		return false;
 	return c->of_one || r->op->verb == VERB_LIST;
 }
 

@@ -2,9 +2,9 @@
 /*
  * A directory -> a contract: api.json, then resources/ in the order of their
  * names, then what only all of them together can tell (operations that clash),
- * then jobs/, webhooks/ and messages/ likewise, then the routes.  Everything lives in the
- * contract's arena; what is needed while loading lives in another one.  A
- * contract is whole or it is not made.
+ * then jobs/, webhooks/, messages/, rollups/ and expectations/ likewise, then the
+ * routes.  Everything lives in the contract's arena; what is needed while
+ * loading lives in another one.  A contract is whole or it is not made.
  */
 #include "contract/internal.h"
 
@@ -25,6 +25,7 @@ static const struct member api_members[] = {
 	{ "roles", KIND_TEXTS, true },
 	{ "anonymous", KIND_TEXT, false },
 	{ "server_roles", KIND_TEXTS, false },
+	{ "staff_roles", KIND_TEXTS, false },
 	{ "limit", KIND_OBJECT, false },
 	{ "cors", KIND_OBJECT, false },
 	{ "rates", KIND_OBJECT, false },
@@ -98,6 +99,43 @@ is_listed(const char *word, const char *const *words, size_t count)
 	return false;
 }
 
+/* Roles that are for servers, or for staff: known, and of somebody. */
+static void
+special_check(struct loader *ld, const struct at *at, const char *list,
+    const char *const *special, size_t count)
+{
+	const struct contract_about *a = &ld->contract->about;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!is_listed(special[i], a->roles, a->role_count))
+			fault_item(ld, at, list, i,
+			    "role \"%s\" is not in \"roles\"%s", special[i],
+			    hint(ld, special[i], a->roles, a->role_count));
+		if (a->anonymous != NULL &&
+		    strcmp(special[i], a->anonymous) == 0)
+			fault_item(ld, at, list, i,
+			    "\"%s\" is the anonymous role; it cannot be for "
+			    "%s only", special[i], list[1] == 'e' ?
+			    "servers" : "staff");
+	}
+}
+
+/* Those whose policies may show every row. */
+static void
+trusted_gather(struct loader *ld, struct contract_about *a)
+{
+	size_t count = a->server_role_count + a->staff_role_count;
+	const char **roles = arena_alloc(ld->arena, (count + 1) *
+	    sizeof(*roles));
+
+	for (size_t i = 0; i < a->server_role_count; i++)
+		roles[i] = a->server_roles[i];
+	for (size_t i = 0; i < a->staff_role_count; i++)
+		roles[a->server_role_count + i] = a->staff_roles[i];
+	a->trusted_roles = roles;
+	a->trusted_role_count = count;
+}
+
 static void
 roles_load(struct loader *ld, const struct at *at)
 {
@@ -107,6 +145,8 @@ roles_load(struct loader *ld, const struct at *at)
 	a->anonymous = member_text(ld, at, "anonymous");
 	a->server_roles = member_texts(ld, at, "server_roles",
 	    &a->server_role_count);
+	a->staff_roles = member_texts(ld, at, "staff_roles",
+	    &a->staff_role_count);
 	if (a->roles == NULL)
 		return;
 	ld->roles_known = true;
@@ -123,18 +163,17 @@ roles_load(struct loader *ld, const struct at *at)
 		fault_value(ld, at, "anonymous",
 		    "role \"%s\" is not in \"roles\"%s", a->anonymous,
 		    hint(ld, a->anonymous, a->roles, a->role_count));
-	for (size_t i = 0; i < a->server_role_count; i++) {
-		const char *role = a->server_roles[i];
-
-		if (!is_listed(role, a->roles, a->role_count))
-			fault_item(ld, at, "server_roles", i,
-			    "role \"%s\" is not in \"roles\"%s", role,
-			    hint(ld, role, a->roles, a->role_count));
-		if (a->anonymous != NULL && strcmp(role, a->anonymous) == 0)
-			fault_item(ld, at, "server_roles", i,
-			    "\"%s\" is the anonymous role; it cannot be for "
-			    "servers only", role);
-	}
+	special_check(ld, at, "server_roles", a->server_roles,
+	    a->server_role_count);
+	special_check(ld, at, "staff_roles", a->staff_roles,
+	    a->staff_role_count);
+	for (size_t i = 0; i < a->staff_role_count; i++)
+		if (is_listed(a->staff_roles[i], a->server_roles,
+		    a->server_role_count))
+			fault_item(ld, at, "staff_roles", i, "role \"%s\" is "
+			    "in \"server_roles\"; it is people's or servers'",
+			    a->staff_roles[i]);
+	trusted_gather(ld, a);
 }
 
 static void
@@ -269,6 +308,9 @@ contract_load(const char *directory, struct buf *faults)
 		relations_make(&ld);
 		webhooks_load(&ld);
 		messages_load(&ld);
+		exports_make(&ld);
+		rollups_load(&ld);
+		expectations_load(&ld);
 	}
 	if (ld.faults.length > 0) {
 		faults_sorted(&ld, faults);

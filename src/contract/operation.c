@@ -50,6 +50,7 @@ static const struct said {
 	{ { "query", KIND_TEXT, false }, OF(CALL) },
 	{ { "returns", KIND_TEXT, false }, OF(CALL) },
 	{ { "status", KIND_NUMBER, false }, OF(CALL) },
+	{ { "told_as", KIND_TEXT, false }, OF(CALL) },
 	{ { "errors", KIND_OBJECT, false }, OF(CALL) },
 	{ { "idempotency", KIND_TEXT, false }, OF_WRITES | OF(CALL) },
 	{ { "replica", KIND_FLAG, false }, OF_GETS | OF(CALL) },
@@ -394,6 +395,34 @@ status_load(struct making *m)
 	m->operation.status = (int)status;
 }
 
+/* A file and events are of a GET; a file has no other data. */
+static void
+told_as_load(struct making *m)
+{
+	const char *word = member_text(m->ld, &m->at, "told_as");
+	struct operation *op = &m->operation;
+
+	if (word == NULL)
+		return;
+	if (strcmp(word, "file") == 0)
+		op->told_as = TOLD_FILE;
+	else if (strcmp(word, "events") == 0)
+		op->told_as = TOLD_EVENTS;
+	else
+		fault_value(m->ld, &m->at, "told_as", "\"told_as\" must be "
+		    "\"file\" or \"events\"");
+	if (op->method != METHOD_GET && op->method != METHOD_OTHER)
+		fault_value(m->ld, &m->at, "told_as", "\"told_as\" goes with "
+		    "GET, not with %s", method_name(op->method));
+	if (op->told_as == TOLD_FILE && op->returns_file != NULL)
+		fault_name(m->ld, &m->at, "returns", "a file is all that is "
+		    "told; drop \"returns\"");
+	if (op->told_as == TOLD_EVENTS && (op->returns_file == NULL ||
+	    op->returns_array))
+		fault_value(m->ld, &m->at, "told_as", "events tell a row; add "
+		    "\"returns\", the schema of an object");
+}
+
 /* The body or the query; its members become arguments. */
 static const struct schema *
 sent_load(struct making *m, const char *member, enum variant variant,
@@ -595,8 +624,31 @@ call_load(struct making *m)
 	arguments_load(m, op->body != NULL ? op->body : query,
 	    op->body != NULL ? op->body_file : op->query_file);
 	returns_load(m);
+	told_as_load(m);
 	op->errors = declared_load(m->ld, &m->at, &errors, m->draft,
 	    &op->error_count);
+}
+
+/* The sixth, whose query is the list's. */
+static void
+exported_load(struct making *m)
+{
+	static const struct declaration errors = { "errors", is_sqlstate,
+		"an SQLSTATE: 5 characters, 0-9 and A-Z, like LS001", false };
+	struct operation *op = &m->operation;
+
+	op->verb = VERB_CALL;
+	op->method = METHOD_POST;
+	export_load(m->ld, &m->at, m->draft, op);
+	m->intake.required = op->required;
+	returns_load(m);
+	op->errors = declared_load(m->ld, &m->at, &errors, m->draft,
+	    &op->error_count);
+	if (m->draft->resource->path == NULL)
+		return;
+	op->pattern = arena_format(m->ld->arena, "%s/export",
+	    m->draft->resource->path);
+	course_load(m);
 }
 
 /* A name that is none of the five, without any sign of a call. */
@@ -604,7 +656,7 @@ static bool
 is_stray(struct making *m, const struct at *all, const char *name)
 {
 	static const char *const names[] = { "list", "read", "create",
-		"update", "delete" };
+		"update", "delete", "export" };
 
 	if (json_object_object_get_ex(m->at.object, "call", NULL) ||
 	    json_object_object_get_ex(m->at.object, "method", NULL) ||
@@ -679,7 +731,7 @@ operation_load(struct loader *ld, struct draft *draft, const struct at *all,
 	if (s == end && !name_is_word(name))
 		fault_name(ld, all, name, "\"%s\" cannot be the name of an "
 		    "operation; use a-z, 0-9 and _, a letter first", name);
-	if (s == end && is_stray(&m, all, name))
+	if (s == end && !is_export(&m.at, name) && is_stray(&m, all, name))
 		return;
 	m.operation.resource = draft->resource;
 	m.operation.name = arena_format(ld->arena, "%s.%s",
@@ -690,6 +742,8 @@ operation_load(struct loader *ld, struct draft *draft, const struct at *all,
 	if (s < end) {
 		standard_load(&m, s);
 		course_load(&m);
+	} else if (is_export(&m.at, name)) {
+		exported_load(&m);
 	} else {
 		call_load(&m);
 	}

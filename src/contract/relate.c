@@ -95,7 +95,7 @@ reads_load(struct loader *ld, const struct at *at, const struct draft *draft,
 		    "reads: with GET, not with %s", method_name(op->method));
 	if (op->verb == VERB_LIST)
 		search_load(ld, at, draft, op);
-	if (op->verb == VERB_CALL ||
+	if ((op->verb == VERB_CALL && op->export == NULL) ||
 	    !member_object(at, "related", what, &related))
 		return;
 	while (*last != NULL)

@@ -15,6 +15,7 @@ static const struct member resource_members[] = {
 	{ "schema", KIND_TEXT, true },
 	{ "table", KIND_TEXT, false },
 	{ "key", KIND_NAMES, false },
+	{ "partition", KIND_OBJECT, false },
 	{ "operations", KIND_OBJECT, true },
 	{ "constraints", KIND_OBJECT, false },
 };
@@ -370,5 +371,6 @@ resource_load(struct loader *ld, const char *file)
 	key_load(ld, &d);
 	d.resource->constraints = declared_load(ld, &d.at, &constraints, &d,
 	    &d.resource->constraint_count);
+	partition_load(ld, &d);
 	operations_load(ld, &d);
 }

@@ -124,6 +124,21 @@ others_refuse(struct loader *ld, const struct at *at)
 			    "a \"schedule\"", names[i]);
 }
 
+const struct schedule *
+schedule_read(struct loader *ld, const struct at *at)
+{
+	struct schedule *s = arena_alloc(ld->arena, sizeof(*s));
+
+	s->text = member_text(ld, at, "schedule");
+	s->zone = member_text(ld, at, "zone");
+	if (s->zone == NULL)
+		s->zone = "UTC";
+	s->args = "{}";
+	if (s->text != NULL)
+		s->cron = cron_load(ld, at, s);
+	return s;
+}
+
 void
 schedule_load(struct loader *ld, const struct at *at, struct job_kind *kind)
 {

@@ -317,6 +317,11 @@ converse(struct desk *d, FCGX_Request *fr, enum problem verdict,
 	sent = reply_settle(&d->reply, &d->scope) &&
 	    reply_send(fr->ipcFd, fr->requestId, &d->reply, d->request.method,
 	    !keep && fr->keepConnection != 0, &d->head);
+	if (d->reply.stream != NULL) {
+		d->stream = d->reply.stream;
+		d->stream_id = sent && intake.ended ? fr->requestId : -1;
+		return false;
+	}
 	if (sent && !intake.ended)
 		linger(fr->ipcFd);
 	return keep && sent;
@@ -329,6 +334,7 @@ fcgi_converse(struct desk *d, int fd, enum problem verdict, bool may_keep)
 	FCGX_Request fr;
 	bool keep = false;
 
+	d->stream = NULL;
 	FCGX_InitRequest(&fr, -1, FCGI_FAIL_ACCEPT_ON_INTR);
 	fr.ipcFd = fd;
 	fr.keepConnection = 1;
@@ -346,5 +352,7 @@ fcgi_converse(struct desk *d, int fd, enum problem verdict, bool may_keep)
 	if (keep && d->hurried)
 		fcgi_set_timeouts(fd, d->options->io_timeout_ms);
 	arena_reset(d->scope.arena);
+	if (d->stream != NULL)
+		return FATE_STREAM;
 	return keep ? FATE_KEEP : FATE_CLOSE;
 }

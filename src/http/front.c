@@ -192,6 +192,21 @@ connection_park(struct front *front, struct connection *c, int op)
 		connection_close(front, c, false);
 }
 
+/* The connection leaves the set, and its slot is free for another. */
+static void
+hand_over(struct hand *h, struct connection *c)
+{
+	const struct front_options *o = &h->front->options;
+	bool lost = h->desk.stream_id < 0;
+	int fd = c->fd;
+
+	if (c->pooled)
+		epoll_ctl(h->front->set, EPOLL_CTL_DEL, fd, NULL);
+	connection_close(h->front, c, !lost);
+	o->stream(o->context, h->desk.stream, lost ? -1 : fd,
+	    h->desk.stream_id);
+}
+
 /*
  * Takes one request from a connection that is ours, which goes back to the set
  * or is closed.  With verdict UNAVAILABLE the request is turned away.
@@ -203,6 +218,8 @@ attend(struct hand *h, struct connection *c, enum problem verdict)
 
 	if (fate == FATE_KEEP)
 		connection_park(h->front, c, EPOLL_CTL_MOD);
+	else if (fate == FATE_STREAM)
+		hand_over(h, c);
 	else
 		connection_close(h->front, c, fate == FATE_CLOSED);
 }

@@ -122,6 +122,8 @@ struct reply {
 	size_t line, value;	/* where the last header and its value begin */
 	bool bodiless;	/* HEAD, 204, 304: the body is counted, never sent */
 	bool close;	/* do not keep the connection afterwards */
+	void *stream;	/* not NULL: the body is the beginning of one without a
+			 * known end, which goes to front_options.stream */
 };
 
 /* A reply without memory yet; `limit` bounds the body.  And its end. */
@@ -191,7 +193,22 @@ struct front_options {
 	void (*overload)(void *context, struct scope *sc,
 	    const struct request *rq, struct reply *rp);
 	void (*leave)(void *context, void *state);
+	/*
+	 * Takes over a connection whose reply is a stream; from here on it is
+	 * closed by http_stream_end().  fd -1: it was lost before.
+	 */
+	void (*stream)(void *context, void *stream, int fd, int request_id);
 };
+
+/*
+ * More of a stream's body.  Never waits: false when the peer is gone, or has not
+ * taken what came before; then only the end is left.
+ */
+bool http_stream_send(int fd, int request_id, const void *bytes,
+    size_t length) MUST_CHECK;
+
+/* Ends the stream and closes the connection. */
+void http_stream_end(int fd, int request_id);
 
 /*
  * Binds and listens (close-on-exec, non-blocking, backlog 511).  A stale

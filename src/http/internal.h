@@ -26,6 +26,8 @@ struct desk {
 	struct request request;
 	struct reply reply;
 	struct buf head, body;
+	void *stream;			/* FATE_STREAM: what it is of, */
+	int stream_id;			/* and its request's number */
 };
 
 /* A desk with memory of its own; its `state` is the caller's. */
@@ -46,6 +48,7 @@ enum fate {
 	FATE_KEEP,	/* its request is over; the next may come */
 	FATE_CLOSE,	/* the caller closes it */
 	FATE_CLOSED,	/* there was no request, and it is closed already */
+	FATE_STREAM,	/* it is that of desk->stream */
 };
 
 /*

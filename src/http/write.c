@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "base/problem.h"
 #include "http/http.h"
@@ -90,6 +91,7 @@ reply_clear(struct reply *rp)
 	rp->content_type = NULL;
 	rp->bodiless = false;
 	rp->close = false;
+	rp->stream = NULL;
 	buf_clear(&rp->head);
 	buf_clear(&rp->body);
 }
@@ -176,6 +178,8 @@ write_head(const struct reply *rp, struct buf *head)
 		buf_string(head, "\r\nContent-Type: ");
 		buf_string(head, rp->content_type != NULL ? rp->content_type :
 		    "application/json");
+	}
+	if (!is_contentless(rp->status) && rp->stream == NULL) {
 		buf_string(head, "\r\nContent-Length: ");
 		buf_int(head, (int64_t)rp->body.length);
 	}
@@ -255,8 +259,11 @@ lay_record(struct content *content, unsigned char header[RECORD_HEADER],
 	return n;
 }
 
+/* What follows the records: their end, with a farewell when it is the last. */
+enum end { END_NONE, END_KEPT, END_LAST };
+
 static bool
-send_records(int fd, int request_id, struct content *content, bool last)
+send_records(int fd, int request_id, struct content *content, enum end how)
 {
 	unsigned char header[RECORDS_AT_ONCE][RECORD_HEADER];
 	unsigned char end[4 * RECORD_HEADER] = { 0 };
@@ -273,9 +280,10 @@ send_records(int fd, int request_id, struct content *content, bool last)
 		    (content->left[0] > 0 || content->left[1] > 0))
 			parts += lay_record(content, header[records++],
 			    request_id, part + parts);
-		if (content->left[1] == 0 && content->left[0] == 0)
-			part[parts++] = (struct iovec){ end,
-			    sizeof(end) - (last ? 0 : RECORD_HEADER) };
+		if (content->left[1] == 0 && content->left[0] == 0 &&
+		    how != END_NONE)
+			part[parts++] = (struct iovec){ end, sizeof(end) -
+			    (how == END_LAST ? 0 : RECORD_HEADER) };
 		if (!send_all(fd, part, parts))
 			return false;
 	} while (content->left[0] > 0 || content->left[1] > 0);
@@ -297,7 +305,36 @@ reply_send(int fd, int request_id, const struct reply *rp, enum method m,
 		content.at[1] = rp->body.at;
 		content.left[1] = rp->body.length;
 	}
-	return send_records(fd, request_id, &content, last);
+	return send_records(fd, request_id, &content, rp->stream != NULL ?
+	    END_NONE : last ? END_LAST : END_KEPT);
+}
+
+bool
+http_stream_send(int fd, int request_id, const void *bytes, size_t length)
+{
+	unsigned char header[RECORD_HEADER];
+	struct iovec part[] = { { header, sizeof(header) },
+		{ (void *)(uintptr_t)bytes, length } };
+	struct msghdr message = { .msg_iov = part, .msg_iovlen = 2 };
+
+	if (length > RECORD_MAX)
+		return false;
+	record_header(header, RECORD_STDOUT, request_id, length);
+	return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) ==
+	    (ssize_t)(sizeof(header) + length);
+}
+
+void
+http_stream_end(int fd, int request_id)
+{
+	unsigned char end[4 * RECORD_HEADER] = { 0 };
+
+	record_header(end, RECORD_STDOUT, request_id, 0);
+	record_header(end + RECORD_HEADER, RECORD_END_REQUEST, request_id,
+	    RECORD_HEADER);
+	record_header(end + 3 * RECORD_HEADER, RECORD_STDERR, request_id, 0);
+	(void)!send(fd, end, sizeof(end), MSG_NOSIGNAL | MSG_DONTWAIT);
+	close(fd);
 }
 
 void

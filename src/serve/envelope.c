@@ -44,10 +44,12 @@ write_segment(struct buf *b, const char *s)
 static void
 tell_location(const struct visit *visit, struct reply *rp)
 {
-	const struct resource *r = visit->match.operation->resource;
+	const struct operation *op = visit->match.operation;
+	const struct resource *r = op->export != NULL ? op->export->shown :
+	    op->resource;
 	struct buf *b;
 
-	if (visit->outcome.keys == NULL)
+	if (visit->outcome.keys == NULL || visit->outcome.keys[0] == NULL)
 		return;
 	b = reply_value(rp, "Location");
 	buf_string(b, contract_about(visit->options->contract)->base);
@@ -191,8 +193,97 @@ tell_outcome(const struct visit *visit, struct scope *sc,
 	tell_preferences(plan, &rq->prefer, rp);
 	if (op->verb == VERB_LIST)
 		page_tell(visit, sc, rq, rp);
-	if (op->verb == VERB_CREATE)
+	if (op->verb == VERB_CREATE || op->export != NULL)
 		tell_location(visit, rp);
+}
+
+/* ---- Files, which nginx sends. ---- */
+
+/* RFC 9530: the digest of the whole file, whatever part of it is sent. */
+static void
+tell_digest(const char *sha256, struct reply *rp)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "abcdefghijklmnopqrstuvwxyz0123456789+/";
+	struct buf *b = reply_value(rp, "Repr-Digest");
+	unsigned bits = 0, count = 0;
+
+	buf_string(b, "sha-256=:");
+	for (const char *at = sha256; *at != '\0'; at++) {
+		bits = bits << 4 | (unsigned)(*at <= '9' ? *at - '0' :
+		    *at - 'a' + 10);
+		for (count += 4; count >= 6; count -= 6)
+			buf_char(b, letters[bits >> (count - 6) & 63]);
+	}
+	if (count > 0)
+		buf_char(b, letters[bits << (6 - count) & 63]);
+	for (size_t n = strlen(sha256) / 2; n % 3 != 0; n++)
+		buf_char(b, '=');
+	buf_char(b, ':');
+	reply_value_end(rp);
+}
+
+/* "events-export-20260101T000000Z.csv": nothing that would need an escape. */
+static void
+tell_name(const struct export_file *file, struct reply *rp)
+{
+	struct buf *b = reply_value(rp, "Content-Disposition");
+
+	buf_string(b, "attachment; filename=\"");
+	for (const char *at = file->name; *at != '\0'; at++)
+		buf_char(b, strchr("\"\\/", *at) != NULL ? '_' : *at);
+	buf_format(b, ".%s\"", file->format);
+	reply_value_end(rp);
+}
+
+static const char *
+type_of(const char *format)
+{
+	if (strcmp(format, contract_format(MEDIA_CSV)) == 0)
+		return "text/csv; charset=utf-8; header=present";
+	if (strcmp(format, contract_format(MEDIA_NDJSON)) == 0)
+		return "application/x-ndjson";
+	return "application/json";
+}
+
+/*
+ * The file is nginx's to send, as it knows of parts and slow clients; but not of
+ * our tag, so what a client has already is for us to see.
+ */
+static void
+write_file(const struct visit *visit, const struct scope *sc,
+    const struct request *rq, struct reply *rp)
+{
+	const struct export_file *file = &visit->outcome.file;
+
+	tell_always(sc, NULL, rp);
+	tell_tag(file->sha256, rp);
+	tell_digest(file->sha256, rp);
+	if (rq->if_none_match != NULL &&
+	    is_known(rq->if_none_match, file->sha256)) {
+		rp->status = 304;
+		return;
+	}
+	rp->content_type = type_of(file->format);
+	tell_name(file, rp);
+	buf_format(reply_value(rp, "X-Accel-Redirect"), "/lockstep-exports/%s",
+	    file->file);
+	reply_value_end(rp);
+}
+
+static void
+write_events(const struct visit *visit, const struct scope *sc,
+    struct reply *rp)
+{
+	const struct outcome *out = &visit->outcome;
+
+	tell_always(sc, NULL, rp);
+	reply_header(rp, "X-Accel-Buffering", "no");
+	rp->content_type = "text/event-stream";
+	buf_string(&rp->body, "retry: 2000\n");
+	stream_event(&rp->body, "progress", out->data, out->data_length);
+	if (out->over)
+		stream_event(&rp->body, "end", "{}", 2);
 }
 
 void
@@ -209,6 +300,14 @@ envelope_success(const struct visit *visit, struct scope *sc,
 
 	rp->status = visit->status > 0 ? visit->status :
 	    plan->operation->status;
+	if (plan->operation->told_as == TOLD_FILE) {
+		write_file(visit, sc, rq, rp);
+		return;
+	}
+	if (plan->operation->told_as == TOLD_EVENTS) {
+		write_events(visit, sc, rp);
+		return;
+	}
 	if (plan->merge || plan->ignore)
 		rp->status = 200;
 	if (plan->operation->method == METHOD_GET && out->tag != NULL &&

@@ -51,6 +51,12 @@ enum problem webhook_walk(struct visit *visit, struct scope *sc,
     struct store *store, const struct request *rq) MUST_CHECK;
 
 /*
+ * Has the figures of each source tell 0 before anything came of it: what first
+ * appears as 20 has not grown, for who looks at it every few seconds.
+ */
+void webhook_declare(const struct contract *contract);
+
+/*
  * What came of records is known: counts them.  PROBLEM_ALL_REJECTED when not
  * one was taken or known, with the scope's `records`.
  */
@@ -73,6 +79,28 @@ struct pressure *pressure_start(const struct serve_options *options);
  */
 enum problem pressure_judge(struct pressure *pressure, struct scope *sc,
     const char *queue) MUST_CHECK;
+
+/*
+ * What is told as events: rows that change, each to a client that waits, by one
+ * thread of the process with one connection to the database, without any other
+ * thread.  NULL when the contract has none.  streams_stop() ends them all.
+ */
+struct streams *streams_start(const struct serve_options *options);
+void streams_stop(struct streams *streams);
+
+/*
+ * Makes the reply to a request that went well the beginning of a stream, unless
+ * there is nothing to wait for.  PROBLEM_UNAVAILABLE: there are too many.
+ */
+enum problem streams_begin(const struct visit *visit, struct scope *sc,
+    const struct request *rq, struct reply *rp) MUST_CHECK;
+
+/* front_options.stream: `stream` is what streams_begin() left in the reply. */
+void streams_take(void *context, void *stream, int fd, int request_id);
+
+/* A row as an event: its name, and the data on one line. */
+void stream_event(struct buf *b, const char *name, const char *data,
+    size_t length);
 
 /* Writes the envelope of a success into the reply: status, headers, body. */
 void envelope_success(const struct visit *visit, struct scope *sc,
@@ -129,12 +157,19 @@ _Noreturn void worker_run(struct serve_options *options, int listener,
 void sweep_start(struct serve_options *options);
 
 /*
+ * Starts the thread that tells the database what this host counts, by route, if
+ * it does.  It ends with the process.
+ */
+void figures_start(struct serve_options *options);
+
+/*
  * A look at the databases of some options, one at a time, by a process of its
  * own, so that nothing that keeps it waiting keeps the parent.
  */
 struct look {
 	pid_t pid;			/* 0 = none is under way */
 	uint64_t deadline_ns;
+	bool beside;			/* it closes no gate */
 	struct serve_look *page;	/* [2]: the primary, the replicas */
 	char said[LOOK_WORDS_MAX];	/* of the replicas */
 };

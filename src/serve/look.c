@@ -204,6 +204,8 @@ look_end(struct look *l, const struct serve_options *o, const char *said)
 	if (said == NULL || said[0] == '\0' || strcmp(said, page->words) != 0)
 		tell(page);
 	tell_replica(l);
+	if (l->beside && end != LOOK_CLEAR)
+		return end;
 	settle(o->gate, &l->page[REPLICA]);
 	settle(o->gate, page);
 	if (o->gate != NULL && end == LOOK_FAILED)

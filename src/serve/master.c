@@ -261,8 +261,8 @@ look_note(struct master *m, enum look_end end)
 
 	if (end == LOOK_FAILED)
 		ms = LOOK_AGAIN_MS;
-	else if (m->options->check == SERVE_REFUSE &&
-	    (end == LOOK_UNSAFE || look_spares(&m->look)))
+	else if (end == LOOK_UNSAFE || (m->options->check == SERVE_REFUSE &&
+	    look_spares(&m->look)))
 		ms = LOOK_UNSAFE_MS;
 	m->look_ns = ms > 0 ? now + ms * 1000000ull : 0;
 	m->rest_ns = now + (end == LOOK_FAILED ? LOOK_AGAIN_MS :
@@ -292,6 +292,7 @@ look_is_due(struct master *m)
 		return true;
 	if (o->gate == NULL || !gate_asked(o->gate))
 		return false;
+	m->look.beside = false;
 	/* Of a database that no look reaches they ask for ever. */
 	m->rest_ms = now - m->rest_ns > LOOK_UNSAFE_MS * 1000000ull ?
 	    LOOK_LEAST_MS : m->rest_ms * 2;
@@ -320,6 +321,21 @@ look_anew(struct master *m)
 	m->rest_ms = LOOK_LEAST_MS;
 	m->rest_ns = 0;
 	m->look_ns = clock_now_ns();
+	m->look.beside = false;
+}
+
+/*
+ * What a refused reload found may be of the database that is served on.  That is
+ * looked at until it is clear, as nobody else would tell that it was mended; for
+ * the figures alone, as a refused reload changes nothing.
+ */
+static void
+look_beside(struct master *m)
+{
+	if (m->options->check == SERVE_UNCHECKED)
+		return;
+	m->look.beside = true;
+	m->look_ns = clock_now_ns() + LOOK_UNSAFE_MS * 1000000ull;
 }
 
 /* ---- Reloads. ---- */
@@ -378,6 +394,8 @@ reload_looked(struct master *m, struct serve_options *next)
 		if (!m->stopping)
 			reload_refused(m->look.page->words);
 		options_drop(m->source, next);
+		if (end == LOOK_UNSAFE)
+			look_beside(m);
 		return;
 	}
 	tell_unsafe(m, end);

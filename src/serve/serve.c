@@ -54,6 +54,19 @@ limit(struct visit *visit, struct scope *sc, const struct request *rq)
 	return pressure_judge(o->load, sc, op->pressure);
 }
 
+/* Without a spool nobody would write the file, or have it. */
+static bool
+has_spool(const struct visit *visit, struct scope *sc)
+{
+	const struct operation *op = visit->match.operation;
+
+	if (visit->options->exports || (op->export == NULL &&
+	    op->told_as != TOLD_FILE))
+		return true;
+	(void)scope_fail(sc, PROBLEM_UNAVAILABLE, "export_dir is not set");
+	return false;
+}
+
 static enum problem
 walk(struct visit *visit, struct scope *sc, struct store *store,
     const struct request *rq)
@@ -69,7 +82,7 @@ walk(struct visit *visit, struct scope *sc, struct store *store,
 	p = auth_identify(o->auth, sc, rq, &visit->caller);
 	if (visit_mark(visit, STAGE_IDENTIFY, p) != PROBLEM_NONE)
 		return p;
-	p = limit(visit, sc, rq);
+	p = has_spool(visit, sc) ? limit(visit, sc, rq) : PROBLEM_UNAVAILABLE;
 	if (visit_mark(visit, STAGE_LIMIT, p) != PROBLEM_NONE)
 		return p;
 	p = body_fits(visit, rq) ? contract_accept(o->contract, sc,
@@ -215,6 +228,9 @@ serve_request(void *context, void *state, struct scope *sc,
 	} else if (p == PROBLEM_NONE) {
 		p = walk(&visit, sc, state, rq);
 	}
+	if (p == PROBLEM_NONE && visit.match.operation != NULL &&
+	    visit.match.operation->told_as == TOLD_EVENTS)
+		p = streams_begin(&visit, sc, rq, rp);
 	if (p != PROBLEM_NONE)
 		envelope_problem(p, sc, rq, rp);
 	else if (rq->method != METHOD_OPTIONS)

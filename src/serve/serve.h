@@ -45,9 +45,11 @@ struct serve_options {
 	enum serve_check check;
 	unsigned check_timeout_ms;
 	const struct keyring *keyring;	/* NULL = no webhook has a secret */
+	bool exports;			/* there is a spool for their files */
 	struct limits *limits;		/* filled in, */
 	struct gate *gate;		/* likewise, to refuse */
 	struct pressure *load;		/* likewise, in each process */
+	struct streams *streams;	/* likewise */
 };
 
 /*

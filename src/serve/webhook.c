@@ -25,14 +25,36 @@ static const char accepted[] = "accepted", conflict[] = "conflict",
     keyless[] = "keyless", pressed[] = "pressed";
 
 static void
-count(const struct webhook *w, const char *outcome)
+add(const struct webhook *w, const char *outcome, uint64_t n)
 {
 	struct buf labels;
 
 	buf_init(&labels, LABELS_MAX);
 	buf_format(&labels, "source=\"%s\",outcome=\"%s\"", w->name, outcome);
-	metric_add("lockstep_webhooks_total", labels.at, 1);
+	metric_add("lockstep_webhooks_total", labels.at, n);
 	buf_release(&labels);
+}
+
+static void
+count(const struct webhook *w, const char *outcome)
+{
+	add(w, outcome, 1);
+}
+
+void
+webhook_declare(const struct contract *contract)
+{
+	static const char *const outcomes[] = { accepted, conflict, duplicate,
+		failed, invalid, keyless, pressed };
+	size_t webhooks;
+	const struct webhook *w = contract_webhooks(contract, &webhooks);
+
+	for (size_t i = 0; i < webhooks; i++) {
+		for (size_t j = 0; j < countof(outcomes); j++)
+			add(&w[i], outcomes[j], 0);
+		for (int v = HOOK_UNSIGNED; v <= HOOK_STALE; v++)
+			add(&w[i], hook_verdict_name((enum hook_verdict)v), 0);
+	}
 }
 
 /* The three headers of Standard Webhooks, by their first name or by Svix's. */

@@ -35,6 +35,7 @@ worker_leave(void *context, void *state)
 /* The worker's signal thread: a stop is passed on, a rotation is done. */
 struct listener {
 	struct front *front;
+	struct streams *streams;
 	sigset_t signals;
 };
 
@@ -47,10 +48,12 @@ worker_signals(void *arg)
 	for (;;) {
 		if (sigwait(&l->signals, &signal) != 0)
 			continue;
-		if (signal == SIGTERM || signal == SIGINT)
+		if (signal == SIGTERM || signal == SIGINT) {
 			front_stop(l->front);
-		else if (signal == SIGUSR1)
+			streams_stop(l->streams);
+		} else if (signal == SIGUSR1) {
 			child_rotate();
+		}
 	}
 	return NULL;
 }
@@ -72,13 +75,18 @@ worker_run(struct serve_options *o, int listener, const sigset_t *signals,
 	front.overload = serve_overload;
 	front.body_limit = bulk_body_limit;
 	front.leave = worker_leave;
+	front.stream = streams_take;
 
 	store->breaker = breaker_new(store->reconnect_max_ms);
 	store->gate = o->gate;
 	store->told_ns = room(1, sizeof(*store->told_ns));
+	webhook_declare(o->contract);
 	o->load = pressure_start(o);
-	if (sweeps)
+	l.streams = o->streams = streams_start(o);
+	if (sweeps) {
 		sweep_start(o);
+		figures_start(o);
+	}
 	l.front = front_new(&front);
 	if (l.front != NULL &&
 	    pthread_create(&thread, NULL, worker_signals, &l) == 0 &&

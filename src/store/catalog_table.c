@@ -6,6 +6,7 @@
  */
 #include "store/catalog.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct catalog_parts {
@@ -34,6 +35,20 @@ static const char constraints_sql[] =
     "order by n.nspname, c.relname, k.conname";
 
 /*
+ * No index reaches over the parts of a partitioned table but by the columns
+ * that divide it.  What is unique over all of them by others is kept by a table
+ * that a trigger names, as in lockstep.keys_table(): its unique indexes count.
+ */
+#define KEPT_ELSEWHERE                                                         \
+	"select t.tgrelid, u.indexrelid, true from pg_trigger t join "         \
+	"pg_class p on p.oid = t.tgrelid and p.relkind = 'p' join (select "    \
+	"k.oid, convert_to(l.nspname || '.' || k.relname, 'UTF8') as name "    \
+	"from pg_class k join pg_namespace l on l.oid = k.relnamespace "       \
+	"where k.relkind = 'r') k on t.tgargs = k.name || '\\000'::bytea "     \
+	"join pg_index u on u.indrelid = k.oid and u.indisunique "             \
+	"where t.tgnargs = 1 and t.tgtype & 7 = 7"
+
+/*
  * Each key is a line: whether it descends, whether NULLs come first, whether it
  * is a column, then its name or expression.
  */
@@ -44,9 +59,12 @@ static const char indexes_sql[] =
     "(x.indoption[k.n - 1] >> 1 & 1)::text || (k.attnum > 0)::int || "
     "coalesce(a.attname, replace(pg_get_indexdef(i.oid, k.n::int, false), "
     "E'\\n', ' ')), E'\\n' order by k.n) from unnest(x.indkey::int2[]) with "
-    "ordinality k(attnum, n) left join pg_attribute a on a.attrelid = c.oid "
-    "and a.attnum = k.attnum and k.attnum > 0 where k.n <= x.indnkeyatts) "
-    "from pg_class c join pg_index x on x.indrelid = c.oid "
+    "ordinality k(attnum, n) left join pg_attribute a on a.attrelid = "
+    "x.indrelid and a.attnum = k.attnum and k.attnum > 0 "
+    "where k.n <= x.indnkeyatts) "
+    ", o.elsewhere from pg_class c join (select indrelid as rel, indexrelid, "
+    "false as elsewhere from pg_index union all " KEPT_ELSEWHERE ") o "
+    "on o.rel = c.oid join pg_index x on x.indexrelid = o.indexrelid "
     "join pg_class i on i.oid = x.indexrelid join pg_am m on m.oid = i.relam"
     OF_TABLES "order by n.nspname, c.relname, i.relname";
 
@@ -108,6 +126,7 @@ take_index(struct reading *r, const PGresult *rows, int row,
 	x->unique = catalog_true(rows, row, 3);
 	x->valid = catalog_true(rows, row, 4);
 	x->where_sql = catalog_text(rows, row, 5);
+	x->elsewhere = catalog_true(rows, row, 7);
 	x->keys = keys;
 }
 
@@ -186,4 +205,59 @@ catalog_grants(const struct catalog *catalog, const struct catalog_table *t,
 	*ret = list;
 	*ret_count = (size_t)count;
 	return rows != NULL;
+}
+
+/* What is said of a partitioned table. */
+
+static const char partition_sql[] =
+    "select a.attname, k.oid is not null, k.oid is null or "
+    "has_schema_privilege(k.pronamespace, 'USAGE') and "
+    "has_function_privilege(k.oid, 'EXECUTE') from pg_class c "
+    "join pg_namespace n on n.oid = c.relnamespace "
+    "left join pg_partitioned_table p on p.partrelid = c.oid and "
+    "p.partstrat = 'r' and p.partnatts = 1 left join pg_attribute a on "
+    "a.attrelid = c.oid and a.attnum = p.partattrs[0] left join (select "
+    "k.oid, k.pronamespace from pg_proc k join pg_namespace l on "
+    "l.oid = k.pronamespace where l.nspname = 'lockstep' and "
+    "k.proname = 'partitioning') k on true "
+    "where n.nspname = $1 and c.relname = $2";
+
+static const char kept_sql[] =
+    "select by_column, period, ahead, coalesce(keep, 0) "
+    "from lockstep.partitioning($1)";
+
+bool
+catalog_partitioned(const struct catalog *catalog,
+    const struct catalog_table *t, struct catalog_partitioned *ret)
+{
+	struct reading *r = catalog->reading;
+	const char *const params[] = { t->schema, t->name };
+	const char *const name[] = { arena_format(r->arena, "%s.%s",
+	    t->schema, t->name) };
+	struct catalog_partitioned p = { 0 };
+	const PGresult *rows;
+
+	/* The login role may ask it, and the one that judges may not. */
+	if (r->judging)
+		PQclear(PQexec(r->snapshot.connection, "set local role none"));
+	r->judging = false;
+	rows = snapshot_ask(&r->snapshot, partition_sql, params, 2);
+
+	if (rows == NULL)
+		return false;
+	p.by = catalog_text(rows, 0, 0);
+	p.hidden = !catalog_true(rows, 0, 2);
+	if (catalog_true(rows, 0, 1) && !p.hidden) {
+		rows = snapshot_ask(&r->snapshot, kept_sql, name, 1);
+		if (rows == NULL)
+			return false;
+		if ((p.kept = PQntuples(rows) > 0)) {
+			p.kept_by = PQgetvalue(rows, 0, 0);
+			p.period = PQgetvalue(rows, 0, 1);
+			p.ahead = (unsigned)atoi(PQgetvalue(rows, 0, 2));
+			p.keep = (unsigned)atoi(PQgetvalue(rows, 0, 3));
+		}
+	}
+	*ret = p;
+	return true;
 }

@@ -331,6 +331,28 @@ enum problem store_rows(struct scope *sc, struct store *st,
     const PGresult *result, struct outcome *ret) MUST_CHECK;
 
 /*
+ * The statement of an export: as a list's, without a page, and in an order only
+ * if the plan has one.  Single related rows are joined: of each such embed there is a
+ * column that is null when there is none, then one for each field of it.
+ */
+void store_sql_export(struct arena *arena, const struct plan *plan,
+    struct buf *sql, struct query *ret);
+bool embed_is_joined(const struct embed *embed);
+
+/*
+ * Rows of an export as they come, each by itself a result of the same columns, in
+ * the form of the plan: what goes before the first one, each, and what goes
+ * after the last one.  The buffer fails when a row cannot be written.
+ */
+struct sheet;
+struct sheet *sheet_open(struct arena *arena, const struct plan *plan,
+    const struct query *query, const PGresult *first, struct buf *out);
+void sheet_row(struct sheet *sheet, const PGresult *row, bool first,
+    struct buf *out);
+void sheet_close(struct sheet *sheet, struct buf *out);
+void sheet_release(struct sheet *sheet);
+
+/*
  * The claim of a plan's key, and the statement within the one that keeps its
  * reply: store_sql() has made it.  For plan->once only.
  */

@@ -164,8 +164,8 @@ look(struct lint l, const struct lint_place *place, const char *login,
 		return false;
 	l.params[0] = snapshot_schemas(contract, arena);
 	l.params[1] = store_array(arena, about->roles, about->role_count);
-	l.params[2] = store_array(arena, about->server_roles,
-	    about->server_role_count);
+	l.params[2] = store_array(arena, about->trusted_roles,
+	    about->trusted_role_count);
 	l.params[3] = snapshot_functions(contract, arena);
 	l.params[5] = login;
 	l.params[6] = about->anonymous;

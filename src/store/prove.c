@@ -196,7 +196,7 @@ begin_row(struct proof *p, const struct plot *plot, size_t role,
 		    !is_among(about->roles, about->role_count, name) };
 	ret->subject = !ret->login && (about->anonymous == NULL ||
 	    strcmp(about->anonymous, name) != 0) && !is_among(
-	    about->server_roles, about->server_role_count, name);
+	    about->trusted_roles, about->trusted_role_count, name);
 	for (size_t verb = 0; verb < CATALOG_VERB_COUNT; verb++) {
 		struct prove_cell *cells = ret->cells[verb];
 

@@ -22,7 +22,8 @@ is_schema_of(const struct proof *p, const char *schema)
 			return true;
 	op = contract_operations(p->contract, &count);
 	for (size_t i = 0; i < count; i++)
-		if (op[i].function.name != NULL && strcmp(
+		if (op[i].function.name != NULL && op[i].export == NULL &&
+		    strcmp(
 		    op[i].function.schema_name, schema) == 0)
 			return true;
 	return false;

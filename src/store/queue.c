@@ -29,7 +29,7 @@ enum {
 static unsigned
 bound_ms(const struct store *st, const struct job_kind *kind)
 {
-	return kind->type == JOB_HTTP ? st->options->statement_timeout_ms :
+	return kind->type != JOB_SQL ? st->options->statement_timeout_ms :
 	    kind->timeout_ms;
 }
 
@@ -392,6 +392,16 @@ hear_next(struct talk *talk, struct queue_next *next, size_t take)
 	    heard_take(talk, next->claim, take, &claimed) != PROBLEM_NONE)
 		return;
 	next->claimed = claimed;
+}
+
+struct queue_result
+queue_ending(struct talk *talk, enum ending ending)
+{
+	static const struct resource none = { .name = "" };
+	static const struct operation nothing = { .name = "",
+		.resource = &none };
+
+	return result_of(talk, ending, &nothing);
 }
 
 struct queue_result

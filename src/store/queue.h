@@ -183,6 +183,14 @@ enum problem queue_recover(struct scope *sc, struct store *store,
     const char *const *kinds, size_t count, const char *since, uint64_t *ret)
     MUST_CHECK;
 
+/*
+ * One job of the kinds that gave up is there again, when the destination may be
+ * called to see how it is and none of them is left to do so.  *ret: 0 or 1.
+ */
+enum problem queue_probe(struct scope *sc, struct store *store,
+    const char *destination, const char *const *kinds, size_t count,
+    uint64_t *ret) MUST_CHECK;
+
 /* The states of destinations, in their order: 0 closed, 1 half open, 2 open. */
 enum problem queue_breakers(struct scope *sc, struct store *store,
     const char *const *destinations, size_t count, unsigned *ret) MUST_CHECK;
@@ -245,6 +253,13 @@ enum problem queue_tend(struct scope *sc, struct store *store,
 enum problem queue_purge(struct scope *sc, struct store *store,
     unsigned keep_hours, uint64_t *ret_purged) MUST_CHECK;
 
+/*
+ * Jobs of a serial key that wait for one that is over: there are none, but for
+ * those whose transaction was open while all before them ended.
+ */
+enum problem queue_unblock(struct scope *sc, struct store *store,
+    uint64_t *ret) MUST_CHECK;
+
 /* ---- Schedules, by the functions of migration 0015. ---- */
 
 /* Where a schedule is, as the database has it; times in seconds since 1970. */
@@ -282,6 +297,155 @@ struct queue_tick {
 enum problem queue_tick(struct scope *sc, struct store *store,
     const struct queue_tick *tick, int64_t *ret_job) MUST_CHECK;
 
+/* ---- Exports, by the functions of migration 0024. ---- */
+
+/*
+ * A job of the kind lockstep.export begins: what is to be written, in the arena.
+ * *ret_there false: nobody wants it any more, or the lease is another's.
+ */
+struct export_order {
+	const char *operation, *query, *format;
+};
+enum problem export_begin(struct scope *sc, struct store *store,
+    const char *id, const struct queue_job *job, struct export_order *ret,
+    bool *ret_there) MUST_CHECK;
+
+/* How far it is; *ret_wanted false: it was cancelled, or is another's. */
+struct export_progress {
+	uint64_t rows, bytes, rate;	/* rate: rows a second */
+	int64_t estimate;		/* -1 = not known */
+};
+enum problem export_tell(struct scope *sc, struct store *store,
+    const char *id, int64_t token, const struct export_progress *progress,
+    bool *ret_wanted) MUST_CHECK;
+
+/*
+ * The file is whole, and so is the job, in one transaction.  QUEUE_FENCED: the
+ * lease is another's; QUEUE_FAILED with LSX01: it was cancelled.
+ */
+struct export_made {
+	struct export_progress progress;
+	const char *sha256, *file;
+};
+struct queue_result export_finish(struct scope *sc, struct store *store,
+    const char *id, const struct queue_job *job,
+    const struct export_made *made) MUST_CHECK;
+
+/*
+ * Sessions of servers that were used within the last so many milliseconds: what
+ * the database does beside.  -1 = it is not known (see migrations/roles.sql).
+ */
+enum problem export_beside(struct scope *sc, struct store *store,
+    unsigned within_ms, int64_t *ret_sessions) MUST_CHECK;
+
+/*
+ * Writes the rows, as the caller, in the form of the input's plan: contract's
+ * contract_accept_export() made it.  The sink takes them part by part (false:
+ * it cannot), may rest every few rows, and is told a few times a second how far
+ * it is (false: it is to end).  The connection is closed afterwards.
+ */
+struct export_sink {
+	void *context;
+	bool (*take)(void *context, const char *bytes, size_t count);
+	void (*rest)(void *context);
+	bool (*tell)(void *context, const struct export_progress *progress);
+};
+enum export_ending {
+	EXPORT_DONE, EXPORT_STOPPED, EXPORT_REFUSED, EXPORT_FAILED
+};
+struct export_result {
+	enum export_ending ending;
+	char code[8];			/* EXPORT_FAILED: as queue_result */
+};
+struct caller;
+struct export_result export_run(struct scope *sc, struct store *store,
+    const struct caller *caller, const struct input *input,
+    unsigned timeout_ms, const struct export_sink *sink,
+    struct export_progress *ret) MUST_CHECK;
+
+/* What has become of rows by itself: so many expired, or failed. */
+struct export_count {
+	const char *operation, *outcome;
+	uint64_t n;
+};
+enum problem export_tend(struct scope *sc, struct store *store,
+    unsigned keep_days, struct export_count *ret, size_t most,
+    size_t *ret_count) MUST_CHECK;
+
+/* Which of the files of a spool, by their names, nobody can want. */
+enum problem export_strays(struct scope *sc, struct store *store,
+    const char *const *names, size_t count, const char *const **ret,
+    size_t *ret_count) MUST_CHECK;
+/* ---- Tables that are partitioned by time, by migration 0028. ---- */
+
+/* What was done of a table, or why it was not; NULL, both, when nothing was. */
+struct queue_part_news {
+	const char *relation;
+	const char *done, *reason;
+};
+
+/* How far the parts of a table reach from now, and whether that fails. */
+struct queue_part_state {
+	const char *relation;
+	int64_t ahead_s;
+	bool failing;
+};
+
+/* The next step of each table, if it is anybody's turn; both in the arena. */
+enum problem queue_partition(struct scope *sc, struct store *store,
+    const struct queue_part_news **ret_news, size_t *ret_news_count,
+    const struct queue_part_state **ret_states, size_t *ret_state_count)
+    MUST_CHECK;
+
+/* ---- What is expected of the data, by migration 0030. ---- */
+
+struct expectation;
+
+/* Where an expectation is, as the database has it. */
+struct queue_expectation {
+	bool same;		/* is it there, as this contract says it? */
+	int64_t next_s;
+	const char *state;	/* in the arena */
+};
+
+/* Fills in the states of so many, and the database's time. */
+enum problem queue_expectations(struct scope *sc, struct store *store,
+    const struct expectation *list, size_t count,
+    struct queue_expectation *states, int64_t *ret_now_s) MUST_CHECK;
+
+/* Enters what the contract says, to be looked at then. */
+enum problem queue_expect_keep(struct scope *sc, struct store *store,
+    const struct expectation *e, int64_t next_s) MUST_CHECK;
+
+/* Takes the look that is due on; not *ret_taken: another worker has. */
+enum problem queue_expect_take(struct scope *sc, struct store *store,
+    const struct expectation *e, int64_t due_s, int64_t following_s,
+    bool *ret_taken) MUST_CHECK;
+
+/* What was seen; texts in the arena. */
+struct queue_finding {
+	const char *state;
+	const char *value;	/* or NULL: there was nothing to measure */
+	const char *cause;	/* or NULL: why nothing is known */
+	bool changed;		/* it was in another state before */
+};
+
+/* Looks, as the expectation's role, and writes down what was seen. */
+enum problem queue_expect_look(struct scope *sc, struct store *store,
+    const struct expectation *e, struct queue_finding *ret) MUST_CHECK;
+
+/*
+ * Looks at so many now, over a connection of its own, and prints what was seen:
+ * 0 all have passed, 1 one has failed, 2 one is not known.
+ */
+int queue_expect_now(const char *database,
+    const struct expectation *const *list, size_t count, bool json, FILE *out,
+    FILE *err);
+
+/* Forgets those that nobody has tended for a day, of no contract. */
+enum problem queue_expect_clear(struct scope *sc, struct store *store,
+    const struct expectation *list, size_t count) MUST_CHECK;
+
 /* ---- How many there are. ---- */
 
 /* The unfinished or dead jobs of a kind, in the arena. */
@@ -293,6 +457,34 @@ struct queue_count {
 };
 enum problem queue_count(struct scope *sc, struct store *store,
     const struct queue_count **ret, size_t *ret_count) MUST_CHECK;
+
+/* ---- The monitor, by the functions of migration 0031. ---- */
+
+/* A check, in the arena. */
+struct queue_check {
+	const char *name, *subject;
+	enum check_state { CHECK_HEALTHY, CHECK_UNHEALTHY, CHECK_UNKNOWN }
+	    state;
+	double value;			/* 0 when it is not known */
+};
+
+/*
+ * Looks, unless that was done within least_ms by any worker, and tells what is
+ * known.  `declared` and `marks` are JSON, as lockstep.monitor_tick() has them.
+ */
+enum problem queue_monitor(struct scope *sc, struct store *store,
+    const char *declared, const char *marks, unsigned least_ms,
+    const struct queue_check **ret, size_t *ret_count) MUST_CHECK;
+
+/* Has all jobs counted, unless that was done a short while ago. */
+enum problem queue_conserve(struct scope *sc, struct store *store) MUST_CHECK;
+
+/*
+ * For people: prints how all is; 0 all is healthy, 1 it is not, 2 nobody can
+ * tell.
+ */
+int queue_status(const char *database, bool json, FILE *out, FILE *err)
+    MUST_CHECK;
 
 /* ---- For people: lockstep jobs. ---- */
 

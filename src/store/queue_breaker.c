@@ -51,26 +51,6 @@ queue_tell(struct scope *sc, struct store *st, const struct queue_news *news,
 	return PROBLEM_NONE;
 }
 
-/* A statement whose answer is a number. */
-static enum problem
-count_of(struct scope *sc, struct store *st, const char *sql, int count,
-    const char *const *params, uint64_t *ret)
-{
-	const char *cause;
-	struct talk talk;
-	enum problem p;
-	size_t said;
-
-	if ((p = store_connect(sc, st)) != PROBLEM_NONE)
-		return p;
-	talk_begin(&talk, sc, st);
-	said = talk_say(&talk, sql, count, params);
-	if ((cause = talk_end(&talk, talk_deadline())) != NULL)
-		return talk_refuse(sc, st, cause);
-	*ret = strtoull(PQgetvalue(talk.result[said], 0, 0), NULL, 10);
-	return PROBLEM_NONE;
-}
-
 enum problem
 queue_defer(struct scope *sc, struct store *st, const char *const *kinds,
     size_t count, int64_t delay_ms, uint64_t *ret)
@@ -79,7 +59,7 @@ queue_defer(struct scope *sc, struct store *st, const char *const *kinds,
 		talk_number(sc->arena, delay_ms),
 		talk_number(sc->arena, DEFER_MOST) };
 
-	return count_of(sc, st, "select lockstep.job_defer($1, $2, $3)",
+	return talk_count(sc, st, "select lockstep.job_defer($1, $2, $3)",
 	    countof(params), params, ret);
 }
 
@@ -89,8 +69,19 @@ queue_recover(struct scope *sc, struct store *st, const char *const *kinds,
 {
 	const char *params[] = { store_array(sc->arena, kinds, count), since };
 
-	return count_of(sc, st, "select coalesce(lockstep.job_recover("
+	return talk_count(sc, st, "select coalesce(lockstep.job_recover("
 	    "$1::text[], $2::timestamptz), 0)", countof(params), params, ret);
+}
+
+enum problem
+queue_probe(struct scope *sc, struct store *st, const char *destination,
+    const char *const *kinds, size_t count, uint64_t *ret)
+{
+	const char *params[] = { destination,
+		store_array(sc->arena, kinds, count) };
+
+	return talk_count(sc, st, "select lockstep.job_probe($1, $2::text[])",
+	    countof(params), params, ret);
 }
 
 static unsigned

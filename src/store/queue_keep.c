@@ -18,6 +18,7 @@
 
 enum {
 	PURGE_MOST = 1000,	/* jobs in one transaction */
+	UNBLOCK_MOST = 1000,	/* keys in one transaction */
 	ARRAY_MAX = 1 << 22,	/* bytes of a parameter */
 };
 
@@ -244,4 +245,13 @@ queue_purge(struct scope *sc, struct store *st, unsigned keep_hours,
 	gone = number_at(talk.result[purge], 0, 0);
 	*ret_purged = (uint64_t)gone;
 	return PROBLEM_NONE;
+}
+
+enum problem
+queue_unblock(struct scope *sc, struct store *st, uint64_t *ret)
+{
+	const char *most = talk_number(sc->arena, UNBLOCK_MOST);
+
+	return talk_count(sc, st, "select lockstep.job_unblock($1)", 1, &most,
+	    ret);
 }

@@ -23,27 +23,6 @@ number_at(const PGresult *rows, int row, int column)
 	return strtoll(PQgetvalue(rows, row, column), NULL, 10);
 }
 
-/* One statement; its rows, in the arena. */
-static enum problem
-ask(struct scope *sc, struct store *st, const char *sql, int count,
-    const char *const *params, const PGresult **ret)
-{
-	struct talk talk;
-	const char *cause;
-	enum problem p;
-	size_t said;
-
-	if ((p = store_connect(sc, st)) != PROBLEM_NONE)
-		return p;
-	talk_begin(&talk, sc, st);
-	said = talk_say(&talk, sql, count, params);
-	cause = talk_end(&talk, talk_deadline());
-	if (cause != NULL)
-		return talk_refuse(sc, st, cause);
-	*ret = talk.result[said];
-	return PROBLEM_NONE;
-}
-
 /* ---- Schedules. ---- */
 
 static const char *
@@ -84,13 +63,13 @@ queue_schedules(struct scope *sc, struct store *st,
 	const PGresult *rows;
 	enum problem p;
 
-	if (clear && (p = ask(sc, st, "delete from lockstep.schedules"
+	if (clear && (p = talk_ask(sc, st, "delete from lockstep.schedules"
 	    " where name <> all($1::text[])"
 	    " and next_tick < now() - interval '1 day'", 1, &names, &rows)) !=
 	    PROBLEM_NONE)
 		return p;
 	/* A row for the time is there when there is no schedule yet. */
-	p = ask(sc, st, "select (extract(epoch from clock_timestamp())"
+	p = talk_ask(sc, st, "select (extract(epoch from clock_timestamp())"
 	    " * 1000000)::bigint, s.name, s.spec, s.zone,"
 	    " extract(epoch from s.next_tick)::bigint"
 	    " from (select) now left join lockstep.schedules s"
@@ -116,7 +95,7 @@ queue_schedule_keep(struct scope *sc, struct store *st,
 		kind->schedule->zone, talk_number(sc->arena, next_s) };
 	const PGresult *rows;
 
-	return ask(sc, st, "select lockstep.schedule_keep($1, $2, $3,"
+	return talk_ask(sc, st, "select lockstep.schedule_keep($1, $2, $3,"
 	    " to_timestamp($4::bigint))", countof(params), params, &rows);
 }
 
@@ -133,7 +112,7 @@ queue_tick(struct scope *sc, struct store *st, const struct queue_tick *t,
 	const PGresult *rows;
 	enum problem p;
 
-	p = ask(sc, st, "select lockstep.schedule_tick($1,"
+	p = talk_ask(sc, st, "select lockstep.schedule_tick($1,"
 	    " to_timestamp($2::bigint), to_timestamp($3::bigint),"
 	    " to_timestamp($4::bigint), $5, $6, $7)", countof(params), params,
 	    &rows);
@@ -155,8 +134,9 @@ queue_count(struct scope *sc, struct store *st, const struct queue_count **ret,
 	enum problem p;
 	size_t count;
 
-	p = ask(sc, st, "select kind, state, n, coalesce(ceil(extract(epoch"
-	    " from clock_timestamp() - oldest)), 0)::bigint"
+	p = talk_ask(sc, st, "select kind, state, n,"
+	    " coalesce(ceil(extract(epoch from clock_timestamp() - oldest)), 0)"
+	    "::bigint"
 	    " from lockstep.job_count($1)", 1, &most, &rows);
 	if (p != PROBLEM_NONE)
 		return p;

@@ -320,6 +320,8 @@ kept_call(struct scope *sc, struct buf *b, const struct plan *plan,
 		buf_string(b, "null");
 		return PROBLEM_NONE;
 	}
+	if (op->export != NULL)
+		out->keys = members_text(sc->arena, row, op->export->shown);
 	if (out->rows > 0 && !is_named(op, row))
 		return kept_plain(sc, b, op, rows, row, out->rows == 1);
 	well = op->returns_array ? recast_rows(b, rows.at, rows.length, fields,

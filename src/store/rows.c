@@ -19,12 +19,16 @@ struct column {
 	size_t name_length;		/* of name_json */
 	value_writer *write;
 	const struct embed *embed;	/* related rows, as json; or NULL */
+	struct column *inner;		/* of a row that was joined; or NULL */
+	size_t inner_count;
 };
 
 struct sheet {
 	const PGresult *result;
 	struct column *columns;
 	size_t count;
+	enum media media;		/* of an export */
+	bool formulas;			/* texts stay as they are */
 	struct buf cell;		/* for CSV: a value as JSON */
 };
 
@@ -122,6 +126,9 @@ write_embed(struct buf *b, const struct embed *embed, struct span json)
 
 /* ---- A row in each form. */
 
+static void write_members(struct buf *b, const struct sheet *sh, int row,
+    const struct column *columns, size_t count);
+
 static void
 write_value(struct buf *b, const struct sheet *sh, int row,
     const struct column *c)
@@ -131,6 +138,8 @@ write_value(struct buf *b, const struct sheet *sh, int row,
 
 	if (length == 0 && PQgetisnull(sh->result, row, c->number))
 		buf_add(b, "null", 4);
+	else if (c->inner != NULL)
+		write_members(b, sh, row, c->inner, c->inner_count);
 	else if (c->embed != NULL)
 		write_embed(b, c->embed, (struct span){ text, length });
 	else
@@ -138,19 +147,25 @@ write_value(struct buf *b, const struct sheet *sh, int row,
 }
 
 static void
-write_row(struct buf *b, struct sheet *sh, int row)
+write_members(struct buf *b, const struct sheet *sh, int row,
+    const struct column *columns, size_t count)
 {
 	size_t i;
 
 	buf_char(b, '{');
-	for (i = 0; i < sh->count; i++) {
+	for (i = 0; i < count; i++) {
 		if (i > 0)
 			buf_char(b, ',');
-		buf_add(b, sh->columns[i].name_json,
-		    sh->columns[i].name_length);
-		write_value(b, sh, row, &sh->columns[i]);
+		buf_add(b, columns[i].name_json, columns[i].name_length);
+		write_value(b, sh, row, &columns[i]);
 	}
 	buf_char(b, '}');
+}
+
+static void
+write_row(struct buf *b, struct sheet *sh, int row)
+{
+	write_members(b, sh, row, sh->columns, sh->count);
 }
 
 static void
@@ -190,7 +205,8 @@ write_field(struct buf *b, struct sheet *sh, int row, const struct column *c)
 
 	if (c->embed == NULL && c->write == store_writer(0, 0)) {
 		csv_field(b, PQgetvalue(sh->result, row, c->number),
-		    (size_t)PQgetlength(sh->result, row, c->number), true);
+		    (size_t)PQgetlength(sh->result, row, c->number),
+		    !sh->formulas);
 		return;
 	}
 	buf_clear(cell);
@@ -204,29 +220,47 @@ write_field(struct buf *b, struct sheet *sh, int row, const struct column *c)
 		csv_field(b, cell->at, cell->length, false);
 }
 
+/* A row that was joined has its own columns. */
 static void
-write_record(struct buf *b, struct sheet *sh, int row)
+write_fields(struct buf *b, struct sheet *sh, int row,
+    const struct column *columns, size_t count)
 {
 	size_t i;
 
-	for (i = 0; i < sh->count; i++) {
+	for (i = 0; i < count; i++) {
+		const struct column *c = &columns[i];
+
 		if (i > 0)
 			buf_char(b, ',');
-		if (!PQgetisnull(sh->result, row, sh->columns[i].number))
-			write_field(b, sh, row, &sh->columns[i]);
+		if (c->inner != NULL)
+			write_fields(b, sh, row, c->inner, c->inner_count);
+		else if (!PQgetisnull(sh->result, row, c->number))
+			write_field(b, sh, row, c);
 	}
+}
+
+static void
+write_record(struct buf *b, struct sheet *sh, int row)
+{
+	write_fields(b, sh, row, sh->columns, sh->count);
 	buf_string(b, "\r\n");
 }
 
 static void
 write_names(struct buf *b, const struct sheet *sh)
 {
-	size_t i;
+	size_t i, k;
 
 	for (i = 0; i < sh->count; i++) {
+		const struct column *c = &sh->columns[i];
+
 		if (i > 0)
 			buf_char(b, ',');
-		buf_string(b, sh->columns[i].name);
+		if (c->inner == NULL)
+			buf_string(b, c->name);
+		for (k = 0; c->inner != NULL && k < c->inner_count; k++)
+			buf_format(b, "%s%s.%s", k > 0 ? "," : "", c->name,
+			    c->inner[k].name);
 	}
 	buf_string(b, "\r\n");
 }
@@ -278,6 +312,95 @@ write_list(struct buf *b, struct sheet *sh, int rows, enum media media)
 	buf_string(b, form->close);
 	buf_release(&sh->cell);
 	return row;
+}
+
+/* ---- Exports. */
+
+/* The columns of a row that was joined; the first one says if it is there. */
+static void
+add_joined(struct arena *arena, struct sheet *sh, const struct embed *embed,
+    int number)
+{
+	struct sheet inner = { .result = sh->result,
+		.columns = arena_alloc(arena, (embed->select_count + 1) *
+		    sizeof(struct column)) };
+	struct column *c = &sh->columns[sh->count - 1];
+	size_t i;
+
+	for (i = 0; i < embed->select_count; i++)
+		add_column(&inner, number + 1 + (int)i, embed->select[i]);
+	c->embed = NULL;
+	c->inner = inner.columns;
+	c->inner_count = inner.count;
+}
+
+/* The columns are as wide as what is told of each. */
+static void
+add_embeds(struct arena *arena, struct sheet *sh, const struct plan *plan)
+{
+	int number = (int)plan->select_count;
+	size_t i;
+
+	for (i = 0; i < plan->embed_count; i++) {
+		const struct embed *embed = &plan->embeds[i];
+
+		sh->columns[sh->count++] = (struct column){ .number = number,
+			.name = embed->related->name,
+			.name_json = embed->related->name_json,
+			.name_length = strlen(embed->related->name_json),
+			.embed = embed };
+		if (embed_is_joined(embed)) {
+			add_joined(arena, sh, embed, number);
+			number += (int)embed->select_count;
+		}
+		number++;
+	}
+}
+
+struct sheet *
+sheet_open(struct arena *arena, const struct plan *plan,
+    const struct query *query, const PGresult *first, struct buf *out)
+{
+	struct sheet *sh = arena_alloc(arena, sizeof(*sh));
+	size_t i;
+
+	(void)query;
+	*sh = sheet_of(arena, first);
+	for (i = 0; i < plan->select_count; i++)
+		add_column(sh, (int)i, plan->select[i]);
+	add_embeds(arena, sh, plan);
+	sh->media = plan->media;
+	sh->formulas = plan->operation->export->formulas;
+	buf_init(&sh->cell, out->limit);
+	buf_string(out, forms[sh->media].open);
+	if (forms[sh->media].names)
+		write_names(out, sh);
+	return sh;
+}
+
+void
+sheet_row(struct sheet *sh, const PGresult *row, bool first, struct buf *out)
+{
+	sh->result = row;
+	if (sh->media == MEDIA_JSON)
+		buf_string(out, first ? "\n" : ",\n");
+	forms[sh->media].write(out, sh, 0);
+}
+
+void
+sheet_close(struct sheet *sh, struct buf *out)
+{
+	if (sh->media == MEDIA_JSON)
+		buf_char(out, '\n');
+	buf_string(out, forms[sh->media].close);
+	if (sh->media == MEDIA_JSON)
+		buf_char(out, '\n');
+}
+
+void
+sheet_release(struct sheet *sh)
+{
+	buf_release(&sh->cell);
 }
 
 /* ---- What a verb tells. */
@@ -484,6 +607,53 @@ write_plain(struct buf *b, const PGresult *result, bool array)
 	buf_string(b, rows == 0 ? "[]" : "]");
 }
 
+/* The value of a column by its name, NULL when there is none. */
+static const char *
+named(struct arena *arena, const PGresult *result, const char *name)
+{
+	int c = PQfnumber(result, name);
+
+	return c < 0 || PQgetisnull(result, 0, c) ? NULL :
+	    arena_string(arena, PQgetvalue(result, 0, c));
+}
+
+static enum problem
+rows_file(struct scope *sc, struct buf *b, const PGresult *result,
+    struct outcome *out)
+{
+	if (PQntuples(result) == 0)
+		return scope_fail(sc, PROBLEM_NOT_FOUND,
+		    "the function returned no row");
+	out->file = (struct export_file){
+		.file = named(sc->arena, result, "file"),
+		.name = named(sc->arena, result, "name"),
+		.format = named(sc->arena, result, "format"),
+		.sha256 = named(sc->arena, result, "sha256") };
+	if (out->file.file == NULL || out->file.name == NULL ||
+	    out->file.format == NULL || out->file.sha256 == NULL)
+		return scope_fail(sc, PROBLEM_INTERNAL,
+		    "the function gives no file, name, format and sha256");
+	buf_string(b, "null");
+	return PROBLEM_NONE;
+}
+
+/* What is told beside the data of a call. */
+static void
+note_call(struct scope *sc, const struct operation *op,
+    const PGresult *result, struct outcome *out)
+{
+	const char **keys;
+
+	if (op->told_as == TOLD_EVENTS)
+		out->over = named(sc->arena, result, "finished_at") != NULL;
+	if (op->export == NULL)
+		return;
+	keys = arena_alloc(sc->arena, 2 * sizeof(*keys));
+	keys[0] = named(sc->arena, result, "id");
+	keys[1] = NULL;
+	out->keys = keys;
+}
+
 static enum problem
 rows_call(struct scope *sc, struct buf *b, const struct plan *plan,
     const struct query *query, const PGresult *result, struct outcome *out)
@@ -494,6 +664,8 @@ rows_call(struct scope *sc, struct buf *b, const struct plan *plan,
 
 	(void)query;
 	out->rows = (uint64_t)rows;
+	if (op->told_as == TOLD_FILE)
+		return rows_file(sc, b, result, out);
 	if (op->returns_file == NULL) {
 		buf_string(b, "null");
 		return PROBLEM_NONE;
@@ -501,6 +673,8 @@ rows_call(struct scope *sc, struct buf *b, const struct plan *plan,
 	if (!op->returns_array && (rows == 0 || is_nothing(result, 0)))
 		return scope_fail(sc, PROBLEM_NOT_FOUND,
 		    "the function returned no row");
+	if (rows > 0)
+		note_call(sc, op, result, out);
 	sh = returned_columns(sc, op, result);
 	if (sh.count == 0 && is_plain(op, result))
 		write_plain(b, result, op->returns_array);

@@ -137,8 +137,10 @@ snapshot_schemas(const struct contract *contract, struct arena *arena)
 	for (size_t i = 0; i < resources; i++)
 		if (r[i].table.name != NULL)
 			names[count++] = r[i].table.schema_name;
+	/* Ours, that exports call, are read in any case. */
 	for (size_t i = 0; i < functions; i++)
-		names[count++] = f[i]->schema_name;
+		if (strcmp(f[i]->schema_name, "lockstep") != 0)
+			names[count++] = f[i]->schema_name;
 	return store_array(arena, names, count);
 }
 

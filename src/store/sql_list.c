@@ -431,6 +431,100 @@ sql_list(const struct plan *plan, struct query *q)
 	put_ranges(q, plan, from, ranges, ranges_of(plan, ranges));
 }
 
+/*
+ * ---- Exports.
+ *
+ * Names within the conditions have no table before them, so these stay in a
+ * subquery of the table alone, which the planner takes apart again.
+ */
+bool
+embed_is_joined(const struct embed *embed)
+{
+	return !embed->related->many && embed->embed_count == 0;
+}
+
+static void
+put_inner(struct query *q, const struct plan *plan)
+{
+	struct query inner = { .arena = q->arena, .sql = q->sql };
+	size_t i;
+
+	inner.columns = arena_alloc(q->arena, (plan->select_count +
+	    plan->embed_count + plan->order_count + 1) *
+	    sizeof(const struct field *));
+	for (i = 0; i < plan->select_count; i++)
+		need_column(&inner, plan->select[i]);
+	for (i = 0; i < plan->embed_count; i++)
+		need_column(&inner, plan->embeds[i].related->ours);
+	for (i = 0; i < plan->order_count; i++)
+		need_column(&inner, plan->order[i].field);
+	buf_string(q->sql, " from (select ");
+	put_columns(&inner);
+	buf_format(q->sql, " from %s",
+	    plan->operation->resource->table.sql);
+	(void)put_where(q, plan);
+	buf_string(q->sql, ") as \"0\"");
+}
+
+static void
+put_joined(struct query *q, const struct embed *embed, unsigned table)
+{
+	size_t i;
+
+	buf_format(q->sql, "\"%u\".%s", table,
+	    embed->related->theirs->name_sql);
+	for (i = 0; i < embed->select_count; i++)
+		buf_format(q->sql, ", \"%u\".%s", table,
+		    embed->select[i]->name_sql);
+}
+
+/* Tables that are joined are numbered from the top, apart from the others. */
+static void
+put_joins(struct query *q, const struct plan *plan)
+{
+	size_t i;
+
+	for (i = 0; i < plan->embed_count; i++) {
+		const struct related *related = plan->embeds[i].related;
+
+		if (embed_is_joined(&plan->embeds[i]))
+			buf_format(q->sql, " left join %s as \"%zu\" on "
+			    "\"%zu\".%s = \"0\".%s",
+			    related->resource->table.sql, 100 + i, 100 + i,
+			    related->theirs->name_sql,
+			    related->ours->name_sql);
+	}
+}
+
+void
+store_sql_export(struct arena *arena, const struct plan *plan,
+    struct buf *sql, struct query *ret)
+{
+	struct query q = { .sql = sql, .arena = arena };
+	unsigned serial = 0;
+	size_t i;
+
+	buf_clear(sql);
+	buf_string(sql, "select ");
+	for (i = 0; i < plan->select_count; i++)
+		buf_format(sql, "%s\"0\".%s", i > 0 ? ", " : "",
+		    plan->select[i]->name_sql);
+	for (i = 0; i < plan->embed_count; i++) {
+		buf_string(sql, plan->select_count + i > 0 ? ", " : "");
+		if (embed_is_joined(&plan->embeds[i]))
+			put_joined(&q, &plan->embeds[i], 100 + (unsigned)i);
+		else
+			put_embed(&q, &plan->embeds[i], 0, &serial);
+	}
+	put_inner(&q, plan);
+	put_joins(&q, plan);
+	for (i = 0; i < plan->order_count; i++)
+		buf_format(sql, "%s\"0\".%s%s", i == 0 ? " order by " : ", ",
+		    plan->order[i].field->name_sql,
+		    plan->order[i].descending ? " desc" : "");
+	*ret = q;
+}
+
 void
 sql_read(const struct plan *plan, struct query *q)
 {

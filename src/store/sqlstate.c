@@ -29,6 +29,7 @@ static const struct {
 	{ "55P03", PROBLEM_UNAVAILABLE },	/* lock_not_available */
 	{ "40001", PROBLEM_UNAVAILABLE },	/* serialization_failure */
 	{ "40P01", PROBLEM_UNAVAILABLE },	/* deadlock_detected */
+	{ "53400", PROBLEM_RATE_LIMITED },	/* configuration_limit_exceeded */
 	{ "53", PROBLEM_UNAVAILABLE },		/* insufficient resources */
 	{ "57P0", PROBLEM_UNAVAILABLE },	/* shutdown, crash, starting */
 	{ "08", PROBLEM_UNAVAILABLE },		/* connection exception */

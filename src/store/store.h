@@ -15,6 +15,7 @@
 #include "base/scope.h"
 #include "contract/contract.h"
 #include "store/queue.h"
+#include "store/rollup.h"
 
 /*
  * Caller + input -> outcome: one transaction in one flush and one read, as
@@ -88,10 +89,16 @@ void store_free(struct store *store);
  * What came out, to be put into the envelope.  `data` is JSON text that lives
  * as long as the store is not used again.
  */
+struct export_file {
+	const char *file;	/* in the spool; NULL = there is none */
+	const char *name, *format, *sha256;
+};
 struct outcome {
 	const char *data;	/* "null" when there is nothing */
 	size_t data_length;
 	const char *next;	/* VERB_LIST: the next page's cursor, or NULL */
+	struct export_file file;	/* TOLD_FILE; while the scope lives */
+	bool over;		/* TOLD_EVENTS: it will not change any more */
 	const char *const *keys;	/* VERB_CREATE: the new row's key as
 				 * texts, NULL-terminated; or NULL */
 	const char *tag;	/* the row's entity tag, unquoted, or NULL */
@@ -170,6 +177,13 @@ struct store_backlog {
 enum problem store_pressure(struct scope *sc, struct store *store,
     const char *const *queues, const char *const *kinds, size_t count,
     unsigned most, struct store_backlog *ret) MUST_CHECK;
+
+/*
+ * Tells the database what a host counted, by route: JSON, as
+ * lockstep.note_routes() has it.
+ */
+enum problem store_note_routes(struct scope *sc, struct store *store,
+    const char *host, const char *figures) MUST_CHECK;
 
 /* The SQL of an operation in its plainest form, for explain and documents. */
 void store_describe(const struct operation *operation, struct buf *out);
@@ -282,6 +296,7 @@ struct catalog_key {
 struct catalog_index {
 	const char *name, *method;
 	bool unique, valid;
+	bool elsewhere;			/* of the table that keeps the keys */
 	const char *where_sql;		/* of a partial one, else NULL */
 	const struct catalog_key *keys;
 	size_t key_count;
@@ -393,6 +408,19 @@ struct catalog_grant {
 	const char *column;		/* NULL: all of them */
 	bool option;			/* with grant option */
 };
+
+/* How a table is partitioned, and what lockstep.partitions says of it. */
+struct catalog_partitioned {
+	const char *by;			/* NULL: not by range of one column */
+	bool kept;			/* it says something */
+	bool hidden;			/* it may not be asked */
+	const char *kept_by, *period;
+	unsigned ahead, keep;
+};
+
+/* false: it cannot be read. */
+bool catalog_partitioned(const struct catalog *catalog,
+    const struct catalog_table *table, struct catalog_partitioned *ret);
 
 /*
  * Who was granted what on a table, but for its owner: by role, verb and column.

@@ -8,6 +8,7 @@
 #include "store/talk.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -263,4 +264,35 @@ talk_refuse(struct scope *sc, const struct store *st, const char *cause)
 {
 	return st->connection == NULL ? store_unavailable(sc, cause) :
 	    scope_fail(sc, PROBLEM_INTERNAL, "the queue: %s", cause);
+}
+
+enum problem
+talk_ask(struct scope *sc, struct store *st, const char *sql, int count,
+    const char *const *params, const PGresult **ret)
+{
+	const char *cause;
+	struct talk talk;
+	enum problem p;
+	size_t said;
+
+	if ((p = store_connect(sc, st)) != PROBLEM_NONE)
+		return p;
+	talk_begin(&talk, sc, st);
+	said = talk_say(&talk, sql, count, params);
+	if ((cause = talk_end(&talk, talk_deadline())) != NULL)
+		return talk_refuse(sc, st, cause);
+	*ret = talk.result[said];
+	return PROBLEM_NONE;
+}
+
+enum problem
+talk_count(struct scope *sc, struct store *st, const char *sql, int count,
+    const char *const *params, uint64_t *ret)
+{
+	const PGresult *rows;
+	enum problem p = talk_ask(sc, st, sql, count, params, &rows);
+
+	if (p == PROBLEM_NONE)
+		*ret = strtoull(PQgetvalue(rows, 0, 0), NULL, 10);
+	return p;
 }

@@ -66,4 +66,15 @@ const char *talk_end(struct talk *talk, uint64_t deadline_ns) MUST_CHECK;
 enum problem talk_refuse(struct scope *sc, const struct store *st,
     const char *cause);
 
+/*
+ * All of that for one statement of ours; its rows, in the arena.  What
+ * talk_count() asks is answered by a number.
+ */
+enum problem talk_ask(struct scope *sc, struct store *st, const char *sql,
+    int count, const char *const *params, const PGresult **ret) MUST_CHECK;
+enum problem talk_count(struct scope *sc, struct store *st, const char *sql,
+    int count, const char *const *params, uint64_t *ret) MUST_CHECK;
+/* What came of a transaction that ends a job and was sent whole. */
+struct queue_result queue_ending(struct talk *talk, enum ending ending);
+
 #endif

@@ -278,6 +278,7 @@ check_resources(struct drift *d)
 		drift_columns(d, r, t);
 		drift_values(d, r, t);
 		drift_keys(d, r, t);
+		drift_partition(d, r, t);
 	}
 }
 
@@ -343,6 +344,7 @@ tool_drift(const struct contract *contract, const struct catalog *catalog,
 	drift_functions(&d);
 	drift_grants(&d);
 	drift_webhooks(&d);
+	drift_rollups(&d);
 }
 
 bool

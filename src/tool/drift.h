@@ -152,10 +152,16 @@ void drift_values(struct drift *d, const struct resource *r,
     const struct catalog_table *t);
 void drift_keys(struct drift *d, const struct resource *r,
     const struct catalog_table *t);
+void drift_partition(struct drift *d, const struct resource *r,
+    const struct catalog_table *t);
 void drift_indexes(struct drift *d, const struct operation *op,
     const struct catalog_table *t);
 void drift_functions(struct drift *d);
 void drift_grants(struct drift *d);
 void drift_webhooks(struct drift *d);
+void drift_rollups(struct drift *d);
+
+/* Is the table, or view, one that a rollup of the contract is kept in? */
+bool drift_is_rollup(struct drift *d, const struct catalog_table *t);
 
 #endif

@@ -262,7 +262,7 @@ check_strange(struct needs *n)
 			list = drift_text(n->d, "%s%s\"%s\"", list,
 			    *list != '\0' ? ", " : "", role->name);
 	}
-	if (*list == '\0')
+	if (*list == '\0' || drift_is_rollup(n->d, n->table))
 		return;
 	drift_tell(n->d, DRIFT_TABLE_EXTRA, place_of(n, NULL),
 	    drift_table_name(n->d, n->table), drift_text(n->d,

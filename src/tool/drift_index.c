@@ -43,14 +43,18 @@ is_total(const struct catalog_index *x, const struct field *const *fields,
 	return false;
 }
 
-/* Is there a unique index over these columns and no others? */
+/*
+ * Is there a unique index over these columns and no others?  Of the table
+ * itself, if it is for ON CONFLICT, which knows no other.
+ */
 static bool
 is_unique(const struct catalog_table *t, const struct field *const *fields,
-    size_t count)
+    size_t count, bool anywhere)
 {
 	for (size_t i = 0; i < t->index_count; i++) {
 		const struct catalog_index *x = &t->indexes[i];
-		bool same = x->unique && x->valid && x->key_count == count;
+		bool same = x->unique && x->valid && x->key_count == count &&
+		    (anywhere || !x->elsewhere);
 
 		for (size_t k = 0; same && k < count; k++)
 			same = x->keys[k].column != NULL &&
@@ -89,7 +93,7 @@ check_key(struct drift *d, const struct resource *r,
 		if (drift_column(t, r->keys[i]->name) == NULL)
 			return;
 	if (r->key == NULL || (t->kind != 'r' && t->kind != 'p') ||
-	    is_unique(t, r->keys, r->key_count))
+	    is_unique(t, r->keys, r->key_count, true))
 		return;
 	drift_tell(d, DRIFT_KEY_NOT_UNIQUE, drift_at(d, r, "table"),
 	    drift_column_name(d, t, r->key->name),
@@ -161,15 +165,15 @@ declared_name(struct drift *d, const struct resource *r,
 	return "";
 }
 
-/* Columns by which rows that are there are known again. */
+/* Columns by which rows that are there are known again, and passed over. */
 static void
 check_known(struct drift *d, const struct resource *r,
     const struct catalog_table *t, const char *member,
-    const struct field *const *columns, size_t count)
+    const struct field *const *columns, size_t count, bool passes)
 {
 	const struct operation *op = drift_operation(d, r, VERB_CREATE);
 
-	if (count == 0 || is_unique(t, columns, count))
+	if (count == 0 || is_unique(t, columns, count, passes))
 		return;
 	drift_tell(d, DRIFT_UPSERT_NOT_UNIQUE, drift_in(d, op, member),
 	    drift_table_name(d, t),
@@ -188,10 +192,10 @@ check_upsert(struct drift *d, const struct resource *r,
 
 	if (op == NULL)
 		return;
-	check_known(d, r, t, "upsert", op->upsert, op->upsert_count);
+	check_known(d, r, t, "upsert", op->upsert, op->upsert_count, false);
 	if (op->bulk != NULL)
 		check_known(d, r, t, "bulk", op->bulk->key,
-		    op->bulk->key_count);
+		    op->bulk->key_count, true);
 }
 
 static void
@@ -317,7 +321,7 @@ has_order(const struct catalog_table *t, const struct catalog_index *x,
 {
 	bool turned = false;
 
-	if (!x->valid || strcmp(x->method, "btree") != 0)
+	if (!x->valid || x->elsewhere || strcmp(x->method, "btree") != 0)
 		return false;
 	for (size_t i = 0; i < count; i++, k++) {
 		if (k >= x->key_count || x->keys[k].column == NULL ||
@@ -327,7 +331,7 @@ has_order(const struct catalog_table *t, const struct catalog_index *x,
 			turned = x->keys[k].descending != order[i].descending;
 		if ((x->keys[k].descending != order[i].descending) != turned)
 			return false;
-		if (is_unique(t, &order[i].field, 1))
+		if (is_unique(t, &order[i].field, 1, true))
 			return true;
 	}
 	return true;

@@ -26,6 +26,7 @@ static const struct {
 	{ "matrix", tool_matrix, NULL, GEN_CATALOG },
 	{ "flow", tool_flow, NULL, GEN_CATALOG },
 	{ "runbook", tool_runbook, NULL, GEN_DEPLOYMENT },
+	{ "rollup", tool_rollup, NULL, GEN_CATALOG },
 };
 
 bool

@@ -288,8 +288,10 @@ write_list(struct openapi *doc, const struct operation *op)
 	for (size_t i = 0; i < r->field_count; i++)
 		filters |= r->fields[i].filterable;
 	write_order(doc, op);
-	write_limit(doc, op);
-	write_shared(doc, SHARED_AFTER);
+	if (op->export == NULL) {
+		write_limit(doc, op);
+		write_shared(doc, SHARED_AFTER);
+	}
 	if (op->search_count > 0)
 		write_shared(doc, SHARED_SEARCH);
 	for (size_t i = SHARED_OR; filters && i <= SHARED_NOT_AND; i++)
@@ -299,6 +301,26 @@ write_list(struct openapi *doc, const struct operation *op)
 			write_filter(doc, &r->fields[i]);
 	for (size_t i = 0; i < op->path_count; i++)
 		write_filter(doc, &op->paths[i]);
+}
+
+/* The query of an export is that of its list, with a format and no pages. */
+static void
+write_export(struct openapi *doc, const struct export *ex)
+{
+	struct pen *pen = &doc->pen;
+
+	begin(doc, "format", "query", false, "Of the file.");
+	pen_object(pen, "schema");
+	pen_text(pen, "type", "string");
+	pen_list(pen, "enum");
+	for (size_t i = 0; i < ex->format_count; i++)
+		pen_text(pen, NULL, contract_format(ex->formats[i]));
+	pen_close(pen);
+	pen_text(pen, "default", contract_format(ex->formats[0]));
+	pen_close(pen);
+	pen_close(pen);
+	write_select(doc, &ex->list);
+	write_list(doc, &ex->list);
 }
 
 /* ---- header fields ---- */
@@ -364,6 +386,8 @@ openapi_parameters(struct openapi *doc, const struct operation *op,
 		write_select(doc, op);
 	if (op->verb == VERB_LIST)
 		write_list(doc, op);
+	if (op->export != NULL)
+		write_export(doc, op->export);
 	if (op->bulk != NULL)
 		pen_json(&doc->pen, NULL, "{\"name\":\"recovers\",\"in\":"
 		    "\"query\",\"description\":\"Ids of rejected records that "

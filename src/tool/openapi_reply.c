@@ -283,6 +283,27 @@ write_data(struct openapi *doc, const struct operation *op, bool resolved)
 		write_row(doc, "data", op, row);
 }
 
+/* A file, of whichever format was asked for; or events. */
+static void
+write_streamed_content(struct pen *pen, const struct operation *op)
+{
+	static const char file[] = "{\"schema\":{\"type\":\"string\","
+	    "\"description\":\"The file, or a part of it.\"}}";
+
+	pen_object(pen, "content");
+	if (op->told_as == TOLD_FILE) {
+		pen_json(pen, "text/csv", file);
+		pen_json(pen, "application/x-ndjson", file);
+		pen_json(pen, "application/json", "{\"schema\":{}}");
+	} else {
+		pen_json(pen, "text/event-stream", "{\"schema\":{\"type\":"
+		    "\"string\",\"description\":\"`event: progress` with the "
+		    "row as data, each time that it changes, then `event: "
+		    "end`.\"}}");
+	}
+	pen_close(pen);
+}
+
 static void
 write_success_content(struct openapi *doc, const struct operation *op,
     bool resolved)
@@ -290,6 +311,10 @@ write_success_content(struct openapi *doc, const struct operation *op,
 	const char *example = example_reply(doc->schemas, op, doc->arena);
 	struct pen *pen = &doc->pen;
 
+	if (op->told_as != TOLD_DATA) {
+		write_streamed_content(pen, op);
+		return;
+	}
 	pen_object(pen, "content");
 	pen_object(pen, "application/json");
 	pen_object(pen, "schema");
@@ -323,8 +348,9 @@ openapi_tells(const struct operation *op, enum reply_header header)
 	const bool told[REPLY_HEADER_COUNT] = {
 		[REPLY_REQUEST_ID] = true,
 		[REPLY_CACHE] = true,
-		[REPLY_ETAG] = one,
-		[REPLY_LOCATION] = op->verb == VERB_CREATE,
+		[REPLY_ETAG] = one || op->told_as == TOLD_FILE,
+		[REPLY_LOCATION] = op->verb == VERB_CREATE ||
+		    op->export != NULL,
 		[REPLY_LINK] = op->verb == VERB_LIST,
 		[REPLY_CONTENT_RANGE] = op->verb == VERB_LIST,
 		[REPLY_APPLIED] = tool_is_write(op) || op->total,
@@ -400,13 +426,23 @@ write_successes(struct openapi *doc, const struct operation *op)
 
 	if (op->verb == VERB_READ)
 		description = "The row.";
+	if (op->export != NULL)
+		description = "It will be written; Location says where it is "
+		    "seen how far it is.";
+	if (op->told_as == TOLD_FILE)
+		description = "The file; Repr-Digest has its SHA-256.";
+	if (op->told_as == TOLD_EVENTS)
+		description = "Events, as they come.";
 	if (op->bulk != NULL)
 		write_ingested(doc, op);
 	if (resolves)
 		write_success(doc, op, 200, "It was created, merged or left "
 		    "as it was, as `Prefer: resolution=` has asked.", true);
 	write_success(doc, op, op->status, description, false);
-	if (op->verb == VERB_READ)
+	if (op->told_as == TOLD_FILE)
+		write_success(doc, op, 206, "The part that Range asks for.",
+		    false);
+	if (op->verb == VERB_READ || op->told_as == TOLD_FILE)
 		write_success(doc, op, 304, "The client has the row as it is.",
 		    false);
 }

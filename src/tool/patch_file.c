@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "tool/rollup.h"
 
 bool
 patch_is_access(const struct db_finding *f)
@@ -18,7 +19,7 @@ patch_is_access(const struct db_finding *f)
 		"grant-structural", "grant-public", "grant-option",
 		"write-grant-wider", "read-grant-wider", "table-extra",
 		"column-owner-writable", "column-privilege-writable",
-		"column-secret-readable" };
+		"column-secret-readable", "rollup-policy" };
 	static const char *const others[] = { "policy-unindexed",
 		"policy-volatile-call", "policy-function-denied" };
 	bool access = strncmp(f->rule->id, "rls-", 4) == 0 ||
@@ -52,12 +53,32 @@ patch_is_of(const struct db_finding *f, const struct catalog_table *t,
 	    strncmp(f->object, "policy ", 7) == 0 && is_named(on + 4, table));
 }
 
+/* The tables of a rollup are in the file of its view; else it is the table. */
+static const struct catalog_table *
+filed_under(struct patching *p, const struct catalog_table *t)
+{
+	size_t count;
+	const struct rollup *all = contract_rollups(p->contract, &count);
+	const char *name;
+
+	for (size_t i = 0; i < count; i++)
+		for (size_t n = 0; (name = rollup_relation(p->arena, &all[i],
+		    n)) != NULL; n++)
+			if (strcmp(name, t->name) == 0 && strcmp(
+			    all[i].resource->table.schema_name, t->schema) ==
+			    0)
+				return catalog_table(p->catalog,
+				    &(struct relation){ .name = all[i].name,
+					.schema_name = t->schema });
+	return t;
+}
+
 static const struct catalog_table *
 table_of(struct patching *p, const struct db_finding *f)
 {
 	for (size_t i = 0; i < p->catalog->table_count; i++)
 		if (patch_is_of(f, &p->catalog->tables[i], p->arena))
-			return &p->catalog->tables[i];
+			return filed_under(p, &p->catalog->tables[i]);
 	return NULL;
 }
 

@@ -272,9 +272,9 @@ is_listed_whole(const struct patching *p, const char *sql)
 		for (size_t r = 0; op[i].verb == VERB_LIST &&
 		     begins(on, op[i].resource->table.sql) &&
 		     r < op[i].role_count; r++)
-			for (size_t s = 0; s < about->server_role_count; s++)
+			for (size_t s = 0; s < about->trusted_role_count; s++)
 				n += strcmp(op[i].roles[r],
-				    about->server_roles[s]) == 0;
+				    about->trusted_roles[s]) == 0;
 	return n > 0;
 }
 

@@ -45,7 +45,8 @@ standing(const struct draft *d, const struct catalog_role *role)
 		return STANDS_NOWHERE;
 	if (!is_in(about->roles, about->role_count, role->name))
 		return STANDS_LOGIC;
-	if (is_in(about->server_roles, about->server_role_count, role->name))
+	if (is_in(about->trusted_roles, about->trusted_role_count,
+	    role->name))
 		return STANDS_SERVER;
 	if (about->anonymous != NULL && strcmp(about->anonymous, role->name)
 	    == 0)
@@ -281,7 +282,7 @@ put_head(struct draft *d)
 	buf_format(d->out, "-- Who may see and change the rows of %s.\n"
 	    "-- Inferred by lockstep check --patch from the operations of the "
 	    "contract and the\n-- catalog: read it before you trust it.\n--\n"
-	    "-- Roles for servers see all rows. Whose a row is:\n-- %s.\n",
+	    "-- Roles for servers and staff see all rows. Whose a row is:\n-- %s.\n",
 	    d->name, d->owner.reason);
 	if (d->owner.writers != NULL)
 		buf_format(d->out, "-- %s.\n", d->owner.writers);

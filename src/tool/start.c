@@ -109,7 +109,8 @@ owner_grants(const struct starting *s)
 	return arena_format(s->arena,
 	    "\n   %s owns the tables, and so it migrates; it hands functions "
 	    "over and makes schemas:\n\n   ```\n   psql -d %s -c 'grant "
-	    "lockstep_logic to \"%s\"' \\\n       -c 'grant create on database "
+	    "lockstep_logic, lockstep_rollup, lockstep_stats to \"%s\"' \\\n"
+	    "       -c 'grant create on database "
 	    "\"%s\" to \"%s\"'\n   ```\n", owner, database, owner, database,
 	    owner);
 }

@@ -86,6 +86,8 @@ struct gen_options {
 	FILE *told;		/* there, a line a file */
 	const struct catalog *catalog;	/* NULL: not looked up */
 	const struct deployment *deployment;
+	const char *rollup;	/* of rollup: which; NULL: all */
+	bool policies;		/* of rollup: its policies alone */
 };
 
 /* All is as it should be; some is not (to be checked only); errno says why. */
@@ -106,6 +108,15 @@ void tool_flow(const struct gen_options *options,
     const struct contract *contract, FILE *out);
 void tool_runbook(const struct gen_options *options,
     const struct contract *contract, FILE *out);
+
+/*
+ * The migrations that make rollups, or their policies, in SQL; of those that
+ * tool_rollup_refused() does not refuse, which says why in a line.
+ */
+void tool_rollup(const struct gen_options *options,
+    const struct contract *contract, FILE *out);
+bool tool_rollup_refused(const struct gen_options *options,
+    const struct contract *contract, struct buf *fault) MUST_CHECK;
 
 /* What something is made of, beside the contract. */
 enum gen_need { GEN_CONTRACT, GEN_CATALOG, GEN_DEPLOYMENT };

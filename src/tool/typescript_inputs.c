@@ -210,6 +210,21 @@ sorts(struct writer *w)
 	return text;
 }
 
+/* What an export may be asked for as; of a list nothing. */
+static void
+write_formats(struct writer *w)
+{
+	const struct export *ex = w->op->export;
+
+	if (ex == NULL)
+		return;
+	buf_string(w->out, "\n  format?:");
+	for (size_t i = 0; i < ex->format_count; i++)
+		buf_format(w->out, "%s '%s'", i > 0 ? " |" : "",
+		    contract_format(ex->formats[i]));
+	buf_string(w->out, " | undefined;\n");
+}
+
 static void
 write_query(struct writer *w)
 {
@@ -226,7 +241,7 @@ write_query(struct writer *w)
 		    order) },
 		{ w->op->search_count > 0, "Searched" },
 		{ w->op->total, "Counted" },
-		{ true, "Paged" },
+		{ w->op->export == NULL, "Paged" },
 	};
 	const char *before = "";
 
@@ -237,7 +252,9 @@ write_query(struct writer *w)
 			buf_format(w->out, "%s%s", before, parts[i].type);
 			before = ",\n    ";
 		}
-	buf_string(w->out, " {}\n");
+	buf_string(w->out, " {");
+	write_formats(w);
+	buf_string(w->out, "}\n");
 }
 
 static void
@@ -399,9 +416,28 @@ write_options(struct writer *w)
 	buf_string(w->out, " {}\n");
 }
 
+/* The query of an export is that of its list. */
+static void
+write_export_inputs(struct writer *w)
+{
+	struct writer list = *w;
+
+	list.op = &w->op->export->list;
+	list.row = typescript_local(w->ts, typescript_row(w->ts,
+	    w->op->resource)->name);
+	write_list_inputs(&list);
+	buf_format(w->out, "\nexport type %sInput = %sQuery;\n", w->pascal,
+	    w->pascal);
+	write_options(w);
+}
+
 void
 operation_inputs(struct writer *w)
 {
+	if (w->op->export != NULL) {
+		write_export_inputs(w);
+		return;
+	}
 	if (w->op->verb == VERB_LIST) {
 		write_list_inputs(w);
 		return;

@@ -11,6 +11,7 @@
 
 enum { COLUMNS = 80 };
 
+static const char *const stream_values[] = { "download", "follow", NULL };
 static const char *const client_values[] = { "call", NULL };
 static const char *const client_types[] = { "All", "CallOptions", "Client",
 	"Counted", "Filter", "Filtered", "FlagFilter", "KeyOption",
@@ -144,7 +145,8 @@ write_route(struct writer *w)
 	buf_format(w->out, ",\n  method: '%s',\n  path: ",
 	    methods[op->method]);
 	typescript_string(w->out, op->pattern, strlen(op->pattern));
-	buf_format(w->out, ",\n  kind: '%s',\n", kinds[op->verb]);
+	buf_format(w->out, ",\n  kind: '%s',\n", op->export != NULL ?
+	    "export" : kinds[op->verb]);
 	if (op->idempotency != DEMAND_NONE)
 		buf_format(w->out, "  key: '%s',\n", op->idempotency ==
 		    DEMAND_REQUIRED ? "required" : "optional");
@@ -313,6 +315,42 @@ write_other(struct writer *w)
 	write_body(w, "input");
 }
 
+/* What the query says is the list's; what is told is how far it is. */
+static void
+write_export(struct writer *w)
+{
+	const char *listed = typescript_local(w->ts, typescript_row(w->ts,
+	    w->op->resource)->name);
+
+	write_summary(w);
+	write_function(w);
+	buf_format(w->out, "<const S extends Select<%s, %sRelated> = All>(\n"
+	    "  client: Client,\n  query: %sQuery<S> = {},\n"
+	    "  options?: %sOptions,\n): Promise<Result<%s, %sProblem>",
+	    listed, w->pascal, w->pascal, w->pascal, w->row, w->pascal);
+	write_body(w, "query");
+}
+
+/* A file, or rows as they change. */
+static void
+write_streamed(struct writer *w)
+{
+	bool file = w->op->told_as == TOLD_FILE;
+
+	write_summary(w);
+	write_function(w);
+	buf_format(w->out, "(\n  client: Client,\n  input: %sInput%s,\n"
+	    "  options: %sOptions = {},\n): %s<Result<%s, %sProblem>%s> {\n"
+	    "  return %s(client, %sRoute, input, options);\n}\n", w->pascal,
+	    operation_asks(w->op) ? "" : " = {}", w->pascal, file ?
+	    "Promise" : "AsyncGenerator", file ? "Response" : w->row,
+	    w->pascal, file ? "" : ", void", file ? "download" : "follow",
+	    w->camel);
+	if (strcmp(w->camel, w->variable) != 0)
+		buf_format(w->out, "export { %s as %s };\n", w->variable,
+		    w->camel);
+}
+
 static void
 write_operation(struct typescript *ts, const struct operation *op,
     struct buf *out)
@@ -333,7 +371,12 @@ write_operation(struct typescript *ts, const struct operation *op,
 	operation_inputs(&w);
 	write_route(&w);
 	buf_char(out, '\n');
-	functions[op->verb](&w);
+	if (op->export != NULL)
+		write_export(&w);
+	else if (op->told_as != TOLD_DATA)
+		write_streamed(&w);
+	else
+		functions[op->verb](&w);
 }
 
 void
@@ -344,6 +387,7 @@ typescript_operations(struct typescript *ts, const struct resource *resource,
 		{ "../problems.ts", problem_types, false },
 		{ "../runtime/client.ts", client_values, true },
 		{ "../runtime/client.ts", client_types, false },
+		{ "../runtime/stream.ts", stream_values, true },
 	};
 	size_t count;
 	const struct operation *all = contract_operations(ts->contract,

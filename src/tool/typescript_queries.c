@@ -313,7 +313,9 @@ write_operation(struct typescript *ts, const struct operation *op,
 	w.row = row != NULL ? typescript_local(ts, row->name) : "null";
 	w.camel = operation_camel(ts, op);
 	w.pascal = operation_pascal(ts, op);
-	functions[op->verb](&w);
+	/* Files and streams are nothing that a cache could keep. */
+	if (op->told_as == TOLD_DATA)
+		functions[op->verb](&w);
 }
 
 /* The resource's keys, and what its writes share. */

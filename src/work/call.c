@@ -401,6 +401,10 @@ walk(struct thread *t, struct peer *peer)
 		turn_away(&c, began_ns);
 		return;
 	}
+	if (w.job->kind->type == JOB_EXPORT) {
+		export_walk(t, sc, &w, began_ns);
+		return;
+	}
 	if (!prepare(&c, began_ns))
 		return;
 	if (c.said.skip) {

@@ -31,6 +31,8 @@ is_served(const struct work_options *o, const struct job_kind *kind)
 	if (kind->type == JOB_HTTP &&
 	    services_find(o->services, kind) == NULL)
 		return false;
+	if (kind->type == JOB_EXPORT && o->export_dir == NULL)
+		return false;
 	for (i = 0; i < o->queue_count; i++)
 		if (strcmp(o->queues[i], kind->queue) == 0)
 			return true;
@@ -47,7 +49,9 @@ limit_of(const struct work_options *o, const struct job_kind *kind,
 {
 	unsigned share = o->calls - o->calls / 4;
 
-	if (kind->concurrency > 0 || kind->type != JOB_HTTP)
+	if (kind->type == JOB_EXPORT)
+		return o->exports;
+	if (kind->concurrency > 0 || kind->type == JOB_SQL)
 		return kind->concurrency;
 	return calling > 1 && o->calls > 1 ? share : o->calls;
 }
@@ -62,14 +66,14 @@ grounds_make(struct crew *crew)
 
 	crew->grounds = room(count, sizeof(*crew->grounds));
 	for (i = 0; i < count; i++)
-		calling += kinds[i].type == JOB_HTTP &&
+		calling += kinds[i].type != JOB_SQL &&
 		    is_served(o, &kinds[i]);
 	for (i = 0; i < count; i++) {
 		if (!is_served(o, &kinds[i]))
 			continue;
 		g = &crew->grounds[crew->ground_count++];
 		g->kind = &kinds[i];
-		g->side = kinds[i].type == JOB_HTTP ? SIDE_CALLS : SIDE_SQL;
+		g->side = kinds[i].type != JOB_SQL ? SIDE_CALLS : SIDE_SQL;
 		g->limit = limit_of(o, &kinds[i], calling);
 	}
 	/* Without a service nobody waits for one. */

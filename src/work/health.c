@@ -69,10 +69,10 @@ take(struct crew *crew, const char *destination)
 
 /* ---- Telling. ---- */
 
-/* The kinds that call the same service; of a kind of ours none. */
+/* The kinds that call a service; NULL, of a kind of ours: none. */
 static size_t
-kinds_of(struct scope *sc, const struct crew *crew,
-    const struct job_kind *kind, const char *const **ret)
+kinds_of(struct scope *sc, const struct crew *crew, const char *url,
+    const char *const **ret)
 {
 	size_t count, n = 0;
 	const struct job_kind *all = contract_jobs(crew->options->contract,
@@ -80,8 +80,8 @@ kinds_of(struct scope *sc, const struct crew *crew,
 	const char **names = arena_alloc(sc->arena, (count + 1) *
 	    sizeof(*names));
 
-	for (size_t i = 0; kind->url != NULL && i < count; i++)
-		if (all[i].url != NULL && strcmp(all[i].url, kind->url) == 0)
+	for (size_t i = 0; url != NULL && i < count; i++)
+		if (all[i].url != NULL && strcmp(all[i].url, url) == 0)
 			names[n++] = all[i].name;
 	*ret = names;
 	return n;
@@ -92,7 +92,7 @@ health_shut(struct thread *t, struct scope *sc, const struct walk *w,
     int64_t wait_ms)
 {
 	const char *const *kinds;
-	size_t n = kinds_of(sc, t->crew, w->job->kind, &kinds);
+	size_t n = kinds_of(sc, t->crew, w->job->kind->url, &kinds);
 	uint64_t deferred;
 
 	if (n > 0 && queue_defer(sc, t->store, kinds, n, wait_ms, &deferred) !=
@@ -122,7 +122,7 @@ heed_closed(struct thread *t, struct scope *sc, const struct walk *w,
     const char *destination, const struct queue_verdict *verdict)
 {
 	const char *const *kinds;
-	size_t n = kinds_of(sc, t->crew, w->job->kind, &kinds);
+	size_t n = kinds_of(sc, t->crew, w->job->kind->url, &kinds);
 	uint64_t recovered = 0;
 
 	if (n > 0 && verdict->since != NULL && queue_recover(sc, t->store,
@@ -193,8 +193,26 @@ services_of(struct scope *sc, const struct crew *crew,
 	return n;
 }
 
+/* Whoever is left alone, with nobody left to see how it is, gets a job. */
+static void
+probe(struct scope *sc, struct store *store, struct crew *crew,
+    const char *service)
+{
+	const char *const *kinds;
+	size_t n = kinds_of(sc, crew, service, &kinds);
+	uint64_t revived;
+
+	if (queue_probe(sc, store, service, kinds, n, &revived) !=
+	    PROBLEM_NONE) {
+		log_event(LOG_WARN, "recover", LOG_TEXT("cause", sc->cause));
+		return;
+	}
+	if (revived > 0)
+		crew_ring_side(crew, SIDE_CALLS, 1);
+}
+
 void
-health_measure(struct scope *sc, struct store *store, const struct crew *crew)
+health_measure(struct scope *sc, struct store *store, struct crew *crew)
 {
 	const char *const *names;
 	size_t n = services_of(sc, crew, &names);
@@ -209,5 +227,7 @@ health_measure(struct scope *sc, struct store *store, const struct crew *crew)
 		    names[i]);
 		metric_set("lockstep_service_breaker_state", labels,
 		    states[i]);
+		if (states[i] != 0)
+			probe(sc, store, crew, names[i]);
 	}
 }

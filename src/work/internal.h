@@ -23,8 +23,8 @@ enum {
 
 /*
  * Two sorts of threads: those with a connection each, for sql, and those that
- * call services and borrow one for a moment.  Neither waits for the other's
- * jobs.
+ * call services, or write exports, and borrow one for a moment.  Neither waits
+ * for the other's jobs.
  */
 enum side_name { SIDE_SQL, SIDE_CALLS, SIDE_COUNT };
 
@@ -84,7 +84,9 @@ struct crew {
 	int eventfd;			/* wakes the keeper */
 	uint64_t poll_ns;		/* when crew_tick() rings next */
 	unsigned calls;			/* threads that call services */
+	uint64_t strays_ns;	/* when the spool is looked through, by chores */
 	struct desk *desk;		/* their connections */
+	atomic_uint writers;		/* of exports that are being written */
 	atomic_bool *abandon;		/* [calls]: what it is at is over */
 
 	pthread_mutex_t lock;		/* for all below, and the grounds */
@@ -225,6 +227,38 @@ struct hand {
 void *work_thread(void *hand);
 void *call_thread(void *hand);
 
+/* ---- export.c ---- */
+
+/* A job that writes a file, which was recalled and accepted. */
+void export_walk(struct thread *t, struct scope *sc, struct walk *w,
+    uint64_t began_ns);
+
+/* The chore: rows whose time is over, and files that nobody wants. */
+enum problem export_chore(struct crew *crew, struct scope *sc,
+    struct store *store, bool *more);
+
+/* ---- pace.c ---- */
+
+enum { PACE_WITHIN_MS = 50 };	/* a session was used just now */
+
+/* How fast a file is written, by one who writes and one who looks beside. */
+struct pace {
+	atomic_bool alone;		/* nobody else asks for anything */
+	uint64_t began_ns;		/* the writer's: since its last rest */
+	int64_t sessions;		/* hundredths, used just now on average */
+	bool heard;
+};
+
+/* The thread that calls it is a writer now; and is none any more. */
+void pace_begin(struct pace *pace, struct crew *crew);
+void pace_end(struct crew *crew);
+
+/* So many sessions of servers were used within PACE_WITHIN_MS; -1 not known. */
+void pace_hear(struct pace *pace, int64_t sessions);
+
+/* Rests as long as it should, after what was written since the last time. */
+void pace_rest(struct pace *pace, const struct crew *crew);
+
 /* ---- desk.c ---- */
 
 /* Connections for threads that have none: few, each lent for a moment. */
@@ -252,9 +286,11 @@ void health_note(struct thread *t, struct scope *sc, const struct walk *w,
 void health_shut(struct thread *t, struct scope *sc, const struct walk *w,
     int64_t wait_ms);
 
-/* The figures of all breakers of the contract's services. */
-void health_measure(struct scope *sc, struct store *store,
-    const struct crew *crew);
+/*
+ * The figures of all breakers of the contract's services; and one that is open
+ * with nobody left to close it gets a job for it.
+ */
+void health_measure(struct scope *sc, struct store *store, struct crew *crew);
 
 /* ---- schedule.c ---- */
 
@@ -281,5 +317,43 @@ void census_take(struct crew *crew, struct scope *sc, struct store *store,
 struct keeper;
 struct keeper *keeper_start(struct crew *crew);
 void keeper_stop(struct keeper *keeper);
+
+/* ---- monitor.c ---- */
+
+/* A chore: looks whether all is well, and has figures of it. */
+enum problem monitor_look(struct crew *crew, struct scope *sc,
+    struct store *store, bool *more) MUST_CHECK;
+
+/* Another one: has all jobs counted now and then, so that none is lost. */
+enum problem monitor_conserve(struct crew *crew, struct scope *sc,
+    struct store *store, bool *more) MUST_CHECK;
+
+/* ---- rollup.c ---- */
+
+/* Chores: fold, fill and audit the rollups. */
+enum problem chore_fold(struct crew *crew, struct scope *sc,
+    struct store *store, bool *more);
+enum problem chore_fill(struct crew *crew, struct scope *sc,
+    struct store *store, bool *more);
+enum problem chore_audit(struct crew *crew, struct scope *sc,
+    struct store *store, bool *more);
+
+/* ---- chores.c ---- */
+
+/*
+ * As the keeper, for what is done for the whole database, which may take longer;
+ * NULL when there is no thread for it.
+ */
+struct chores;
+struct chores *chores_start(struct crew *crew);
+void chores_stop(struct chores *chores);
+
+/* ---- partition.c, expect.c ---- */
+
+/* Each a chore: one turn of it; *more when the next is to follow at once. */
+enum problem partition_tend(struct crew *crew, struct scope *sc,
+    struct store *store, bool *more) MUST_CHECK;
+enum problem expectations_tend(struct crew *crew, struct scope *sc,
+    struct store *store, bool *more) MUST_CHECK;
 
 #endif

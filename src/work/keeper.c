@@ -240,7 +240,8 @@ listen_once(struct keeper *k)
 	if (read(k->crew->eventfd, &count, sizeof(count)) < 0)
 		count = 0;
 	if (called) {
-		crew_ring(k->crew, 1);
+		/* Calls of services take longer than to ring again. */
+		crew_ring_side(k->crew, SIDE_SQL, 1);
 		k->again_ns = in_ms(AGAIN_MS);
 	}
 }

@@ -98,13 +98,16 @@ work(const struct master *m, const struct process *p)
 	pthread_t *threads;
 	struct hand *hands;
 	struct keeper *keeper;
+	struct chores *chores;
 
-	if (crew == NULL || (keeper = keeper_start(crew)) == NULL)
+	if (crew == NULL || (keeper = keeper_start(crew)) == NULL ||
+	    (chores = chores_start(crew)) == NULL)
 		return 1;
 	threads = room(crew->lease_count, sizeof(*threads));
 	hands = room(crew->lease_count, sizeof(*hands));
 	start_threads(crew, threads, hands);
 	heed_signals(m, crew);
+	chores_stop(chores);
 	keeper_stop(keeper);
 	return 0;
 }

@@ -22,6 +22,7 @@ enum {
 	MARGIN_MS = 1000,	/* past a job's timeout, for the answer */
 	BATCH_SHARE = 5,	/* timeouts of a job that a batch may take */
 	FAILING_MS = 2,		/* pause while another thread settles a job */
+	BEHIND_US = 4000,	/* a job that waited so long is not the only one */
 };
 
 /* ---- Claiming. ---- */
@@ -317,11 +318,17 @@ live(struct thread *t)
 			walk(t);
 			continue;
 		}
-		if (claim(t, false) || (drain && claim(t, true)))
-			/* Where there is one there may be another. */
-			crew_ring_side(t->crew, SIDE_SQL, 1);
-		else if (drain || !crew_wait(t->crew, SIDE_SQL))
+		if (claim(t, false) || (drain && claim(t, true))) {
+			/*
+			 * Where one has waited there may be another; of many
+			 * that came at once the second has, when it rings
+			 * again: see keeper.c.
+			 */
+			if (drain || t->claimed.jobs[0].waited_us >= BEHIND_US)
+				crew_ring_side(t->crew, SIDE_SQL, 1);
+		} else if (drain || !crew_wait(t->crew, SIDE_SQL)) {
 			break;
+		}
 	}
 	give_back(t);
 }

@@ -35,6 +35,15 @@ void services_free(struct services *services);
 const struct service *services_find(const struct services *services,
     const struct job_kind *kind);
 
+/* What is not well: more than so much, so long or so old. */
+struct work_marks {
+	unsigned age_s, depth;		/* of a queue */
+	unsigned window_s;		/* that what failed is new for */
+	unsigned lag_s;			/* of aggregates */
+	unsigned transaction_s, replica_s;
+	unsigned errors_percent, latency_ms;	/* of a route */
+};
+
 /*
  * The corridor, from a job to a settled job, and the processes that walk it.
  */
@@ -49,6 +58,9 @@ struct work_options {
 	const struct services *services;
 	const struct peer_ranges *ranges;	/* that deliveries reach, too */
 	const char *service_ca_file;	/* PEM; NULL = the system's */
+	const char *export_dir;		/* NULL = exports are not written */
+	unsigned exports;		/* at once, of each process */
+	unsigned export_share;		/* percent of the time, beside requests */
 	const char *const *queues;	/* that are served; none = all */
 	size_t queue_count;
 	bool drain;			/* end when there is nothing to do */
@@ -56,6 +68,7 @@ struct work_options {
 	unsigned poll_ms;		/* when nobody calls */
 	unsigned stop_ms;		/* for what is running at a stop */
 	unsigned keep_hours;		/* of jobs that are done */
+	struct work_marks marks;
 };
 
 /*

@@ -34,7 +34,8 @@ export interface Route {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Without the base; `{id}` stands for a parameter: /letters/{id} */
   readonly path: string;
-  readonly kind: 'list' | 'read' | 'create' | 'update' | 'delete' | 'call';
+  readonly kind: 'list' | 'read' | 'create' | 'update' | 'delete' | 'call'
+    | 'export';
   /** Is an Idempotency-Key heard, or demanded? Then one is made. */
   readonly key?: 'optional' | 'required';
   /** The codes of all problems that it can give. */

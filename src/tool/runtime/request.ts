@@ -40,10 +40,19 @@ function callParameters(route: Route, input: Members): Parameters {
     .map(([name, value]) => [name, scalarText(value, name)]);
 }
 
+/** A list's, without pages, and the format. */
+function exportParameters({ format, ...query }: Members): Parameters {
+  const parameters = listParameters(query);
+  return format === undefined ? parameters
+    : [['format', scalarText(format, 'format')], ...parameters];
+}
+
 function parametersOf(route: Route, input: Members): Parameters {
   switch (route.kind) {
   case 'list':
     return listParameters(input);
+  case 'export':
+    return exportParameters(input);
   case 'read':
     return selectParameters(input.select);
   default:

@@ -23,7 +23,9 @@ begin
 			('lockstep',        'login noinherit'),
 			('operator',        'nologin noinherit'),
 			('lockstep_worker', 'nologin noinherit'),
-			('lockstep_logic',  'nologin noinherit')
+			('lockstep_logic',  'nologin noinherit'),
+			('lockstep_rollup', 'nologin noinherit'),
+			('lockstep_stats',  'nologin inherit')
 		) as t (name, attributes)
 	loop
 		if not exists (select from pg_roles where rolname = spec.name) then
@@ -32,7 +34,14 @@ begin
 		end if;
 	end loop;
 
-	execute format('grant lockstep_logic to %I', current_user);
+	execute format('grant lockstep_logic, lockstep_rollup, lockstep_stats '
+		'to %I', current_user);
+	-- Without it the monitor does not know of old transactions.
+	begin
+		grant pg_read_all_stats to lockstep_stats;
+	exception when insufficient_privilege then
+		raise notice 'pg_read_all_stats may not be granted';
+	end;
 	execute format('grant connect on database %I to lockstep',
 		current_database());
 end
