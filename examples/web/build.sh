@@ -7,7 +7,8 @@
 #
 # LOCKSTEP is the program, PACKAGES a folder where package.json is installed.
 # Sources and what is made of CONTRACT are brought together in WORK; the page is
-# WORK/dist, which is there as a whole or not at all.
+# WORK/dist, which is there as a whole or not at all. PAGE, in the environment, is
+# the folder of another page of the same make.
 
 set -eu
 
@@ -15,7 +16,7 @@ if [ $# -ne 4 ]; then
 	echo "usage: build.sh LOCKSTEP CONTRACT PACKAGES WORK" >&2
 	exit 2
 fi
-here=$(cd -P -- "$(dirname -- "$0")" && pwd)
+here=$(cd -P -- "${PAGE:-$(dirname -- "$0")}" && pwd)
 lockstep=$1 contract=$2 packages=$3 work=$4
 
 mkdir -p "$work"
