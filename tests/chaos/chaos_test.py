@@ -289,7 +289,8 @@ def undeduped(stage):
     """Planted: an event is not known again. It is found."""
     s = stage.s
     with replaced(s, "lockstep.receive(text, text, text, text, text, text)",
-                  lambda text: text.replace("if found then", "if false then")):
+                  lambda text: text.replace("if earlier ",
+                                            "if false and earlier ")):
         s.cluster.psql("alter table lockstep.inbox drop constraint "
                        "inbox_event_key; create index planted_idx on "
                        "lockstep.inbox (source, event_id)")

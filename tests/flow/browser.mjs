@@ -5,6 +5,7 @@
 // watched: page.watch.fine() throws when it has met an error, has broken its
 // Content-Security-Policy, or has asked anybody but its own server for anything.
 
+import fs from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 
@@ -81,6 +82,50 @@ export async function shot(page, name, more = {}) {
         path: path.join(process.env.ARTEFACTS, `${name}.png`), ...more });
 }
 
+// ---- Pictures, and what axe finds.
+
+const LOOKS = [
+    ["desktop", "light", 1280, 800], ["desktop", "dark", 1280, 800],
+    ["phone", "dark", 390, 844], ["phone", "light", 390, 844],
+];
+
+let AXE;
+
+async function accessible(page, name) {
+    AXE ??= fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+    await page.evaluate(AXE);
+    const found = await page.evaluate(() => window.axe.run(document, {
+        resultTypes: ["violations"],
+        runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"],
+    }));
+    const grave = found.violations.filter(
+        ({ impact }) => impact === "serious" || impact === "critical");
+
+    if (grave.length > 0) {
+        throw new Error(`${name}: ` + grave.map(({ id, nodes }) =>
+            `${id}: ${nodes.map((n) => `${n.html} ${n.failureSummary}`)
+                .join("; ")}`).join("\n"));
+    }
+}
+
+// The state as it is, in all four looks, kept as pictures and looked at by
+// axe-core; at last as it was at first.
+export async function looked(page, name) {
+    for (const [width, scheme, w, h] of LOOKS) {
+        await page.setViewportSize({ width: w, height: h });
+        await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
+        await shot(page, `${name}-${width}-${scheme}`);
+        if ((width === "desktop") === (scheme === "light"))
+            await accessible(page, `${name}, ${width}, ${scheme}`);
+        const wide = await page.evaluate(() =>
+            document.documentElement.scrollWidth - innerWidth);
+        if (wide > 0)
+            throw new Error(`${name}: ${wide} px too wide on a ${width}`);
+    }
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
+}
+
 // Runs the case that the command line names, and prints what it gives.
 export async function run(cases) {
     const browser = await chromium.launch({
@@ -95,6 +140,11 @@ export async function run(cases) {
         const given = await cases[process.argv[2]](browser);
 
         console.log(JSON.stringify(given ?? null));
+    } catch (error) {
+        for (const [i, page] of browser.contexts().flatMap(
+            (own) => own.pages()).entries())
+            await shot(page, `failed-${process.argv[2]}-${i}`).catch(() => {});
+        throw error;
     } finally {
         await browser.close();
     }

@@ -351,7 +351,7 @@ def hanging(s):
             same(states(s, ids), {"running": 6, "available": 14})
             same(int(s.cluster.psql(
                 "select count(*) from pg_stat_activity where usename = "
-                "'lockstep_worker'")) <= 5, True, "connections")
+                "'lockstep_worker'")) <= 6, True, "connections")
             h.free.set()
             drained(s, ids)
     same(states(s, ids), {"done": 20})
@@ -564,7 +564,8 @@ def recovered(s):
             tap.wait_for(lambda: states(s, ids) == {"dead": 8}, "all to die")
             well_again.append(True)
             drained(s, ids + last)
-            [line] = list(w.events("breaker_closed"))
+            [line] = tap.wait_for(lambda: list(w.events("breaker_closed")),
+                                  "the log")
         same(line["recovered"], 8)
         same((states(s, ids + last), states(s, broken)),
              ({"done": 9}, {"dead": 1}))
@@ -574,6 +575,33 @@ def recovered(s):
         same(s.cluster.psql("select changed, role from lockstep.operations "
                             "where action = 'recover' order by id desc "
                             "limit 1"), "8|")
+    calm(s)
+
+
+@case
+def nobody_left(s):
+    """When all jobs of a service have given up, and nobody leaves another, one
+    of them finds out that it is well; then all run again, once."""
+    well_again = []
+
+    def answer(request):
+        return answers(request) if well_again else reply(503, "{}")
+    interval = {"work_breaker_ms": 300, "work_breaker_max_ms": 300, **QUICK}
+    with Hearer(answer) as h:
+        worker.serve(s, FRAIL_URL=h.url)
+        n = next(NUMBERS)
+        ids = leave(s, "test.frail", [{"n": n + i, "how": "ok"}
+                                      for i in range(6)],
+                    more=", max_attempts => 1")
+        with Worker(s, "nobody", **interval) as w:
+            tap.wait_for(lambda: int(job(s, f"any(array{ids})",
+                                         "sum(attempt)")) > 7, "a probe")
+            well_again.append(True)
+            tap.wait_for(lambda: states(s, ids) == {"done": 6}, "all", 30)
+            tap.wait_for(lambda: list(w.events("breaker_closed")), "the log")
+        same(s.cluster.psql("select count(*), count(distinct n) from app.calls "
+                            f"where what = 'said' and n between {n} and "
+                            f"{n + 9}"), "6|6", "effects")
     calm(s)
 
 

@@ -238,6 +238,21 @@ DRIFTS = [
     ("related-without-foreign-key", "app.letters.owner_id",
      table("letters", "drop constraint letters_owner_id_fkey"),
      ["constraint-unknown"]),
+    ("key-not-unique", "app.events.id",
+     table("event_keys", "drop constraint event_keys_pkey"), ["*"]),
+    ("upsert-not-unique", "app.events",
+     "drop index app.events_external_id_key", ["*"]),
+    ("partition-differs", "app.events",
+     "update lockstep.partitions set keep = 12", []),
+    ("partition-differs", "app.events",
+     "delete from lockstep.partition_parts; delete from lockstep.partitions",
+     []),
+    ("partition-differs", "app.events",
+     Edit("resources/events.json", "partition"), []),
+    ("partition-differs", "app.events",
+     Edit("resources/events.json", "partition/by", "created_at"), []),
+    ("partition-differs", "app.letters",
+     Edit(LETTERS, "partition", {"by": "created_at", "period": "day"}), []),
     # Who may what.
     ("role-missing", "role auditor", Edit("api.json", "roles/-", "auditor"),
      []),
@@ -337,6 +352,24 @@ DRIFTS = [
     # The check itself.
     ("accepted-gone", "app.letters.locale",
      "create index on app.letters (locale)", []),
+    # Rollups.
+    ("rollup-missing", "app.company_events_fold",
+     "drop function app.company_events_fold(integer)", []),
+    ("rollup-missing", "app.company_tickets",
+     "drop table app.company_tickets_values cascade", []),
+    ("rollup-source", "app.events.occurred_at",
+     table("events", "alter occurred_at drop not null"),
+     ["null-told", "page-*"]),
+    ("rollup-trigger", "app.events (company_events_update)",
+     table("events", "disable trigger company_events_update"), []),
+    ("rollup-differs", "app.company_events_write",
+     Edit("rollups/company_events.json", "measures/promoters/where/score",
+          "gte.8"), []),
+    ("rollup-policy", "app.company_events_base",
+     "alter policy authenticated_select on app.company_events_base using "
+     "(account_id = (select auth.uid()))", []),
+    ("rollup-unindexed", "app.support_tickets.created_at",
+     "drop index app.support_tickets_created_idx", ["*-without-index"]),
 ]
 
 

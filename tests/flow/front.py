@@ -454,6 +454,25 @@ def fill(s, n, target="/slow"):
     return out
 
 
+def occupy(s, n):
+    """The same where there is no queue: a thread that is not ready yet refuses,
+    and is asked again."""
+    out = []
+
+    def one():
+        [c] = fill(s, 1)
+        wait_for(lambda: s.gauge("in_flight") > len(out) or not c.silent(),
+                 "a request under way, or refused")
+        if c.silent():
+            out.append(c)
+            return True
+        c.close()
+        return False
+    for _ in range(n):
+        wait_for(one, "a thread")
+    return out
+
+
 @case
 def overload():
     """Past threads and queue the answer is 503 at once; the queue is served"""
@@ -488,8 +507,7 @@ def overload():
 def overload_with_body():
     """A refused request's body is no request either"""
     with server(threads=1, queue=0) as s:
-        busy = fill(s, 1)
-        s.await_gauge("in_flight", 1)
+        busy = occupy(s, 1)
         with s.connect() as c:
             for offset in range(0, 8193, 16 if FULL else 301):
                 r = c.ask("POST", "/echo", b"x" * offset + FORGED)
@@ -512,8 +530,7 @@ def again(s):
 def no_queue():
     """Without a queue, 503 comes as soon as all threads are busy"""
     with server(threads=2, queue=0) as s:
-        busy = fill(s, 2)
-        s.await_gauge("in_flight", 2)
+        busy = occupy(s, 2)
         for c in fill(s, 5, "/echo"):
             same(c.reply().status, 503)
         s.release(2)

@@ -184,6 +184,10 @@ def warned_or_left(s):
         assert "[write-grant-wider]" in said[0]["cause"], said
         same(figure(s, 'lockstep_check_findings{level="unsafe"}'), 1.0)
         same([l["event"] for l in reload(s)], ["reloaded"])
+        s.cluster.psql(MENDED)
+        wait_for(lambda: figure(s, 'lockstep_check_findings{level="unsafe"}'
+                                ) == 0.0, "the look that finds it mended")
+        s.cluster.psql(WIDER)
         log = begin(s, check="off")
         s.ready()
         assert served(s)
@@ -237,16 +241,28 @@ def harmless_is_told(s):
 @case
 def widened_before_a_reload(s):
     """A grant that was widened since the start: the reload is refused with the
-    finding, what serves goes on, and once it is mended a reload is taken."""
-    begin(s)
+    finding, what serves goes on, and once it is mended the figures say so and a
+    reload is taken."""
+    unsafe = 'lockstep_check_findings{level="unsafe"}'
+    looks = 'lockstep_checks_total{result="unsafe"}'
+    log = begin(s)
     s.ready()
     before = s.workers(0)
     with Planted(s, WIDER, MENDED):
         said = reload(s)
         same({l["event"] for l in said}, {"reload_refused"})
         assert "[write-grant-wider]" in said[0]["cause"], said
-        same(s.workers(0), before, "workers")
-        assert served(s)
+        same((s.workers(0), figure(s, unsafe)), (before, 1.0), "workers")
+        told = []
+        for _ in range(2):
+            count = figure(s, looks)
+            wait_for(lambda: figure(s, looks) > count, "another look")
+            assert served(s)
+            told.append(wait_for(lambda: events(s, "check_unsafe", log),
+                                 "the finding"))
+        same(told[1], told[0], "it is said once")
+    wait_for(lambda: figure(s, unsafe) == 0.0, "the look that finds it mended")
+    same((s.workers(0), served(s)), (before, True))
     same([l["event"] for l in reload(s)], ["reloaded"])
     s.ready()
     assert served(s)

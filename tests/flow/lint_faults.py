@@ -435,6 +435,19 @@ LOCAL = [
     # ---- Tables, keys and indexes.
     Fault("table-no-key", "alter table {t} drop constraint {x}_pkey",
           "select 1"),
+    Fault("table-no-key", """
+          create table app.parted (id uuid, at timestamptz, owner_id uuid)
+              partition by range (at);
+          alter table app.parted enable row level security,
+              force row level security;
+          create table app.parted_1 partition of app.parted
+              for values from (minvalue) to (maxvalue)""", """
+          create table app.parted (id uuid, at timestamptz, owner_id uuid)
+              partition by range (at);
+          alter table app.parted enable row level security,
+              force row level security;
+          create table app.parted_1 partition of app.parted (primary key (id))
+              for values from (minvalue) to (maxvalue)""", "app.parted"),
     Fault("table-unlogged", "alter table {t} set unlogged", "select 1"),
     Fault("key-unindexed", "alter table {t} add other uuid references "
           "app.users (id)", "alter table {t} add other uuid references "

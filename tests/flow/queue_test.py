@@ -2,6 +2,7 @@
 """The queue: each way that a job may go, whom it runs as, and that nothing is
 lost and nothing done twice while workers and Postgres are killed and stopped."""
 
+import json
 import os
 import shutil
 import signal
@@ -130,7 +131,7 @@ def invalid(s):
     list, end a job at once, and nothing runs."""
     bad = leave(s, "test.effect", [{"n": "x"}, {}, {"n": 1, "m": 2}])
     s.cluster.psql("insert into lockstep.jobs (kind, args, role) values "
-                   "('test.effect', '{\"n\": 99}', 'operator'), "
+                   "('test.effect', '{\"n\": 99}', 'lockstep_logic'), "
                    "('test.effect', '{\"n\": 99}', null)")
     more = [int(i) for i in s.cluster.psql(
         "select id from lockstep.jobs where args = '{\"n\": 99}'").split()]
@@ -226,6 +227,75 @@ def serial(s):
     same([line for line in out if line.endswith("|t")], [], "overlaps")
     same(job(s, ids[10], "finalized_at") < job(s, ids[11], "finalized_at"),
          True, "after the dead one")
+
+
+@case
+def backlog(s):
+    """Of a serial key three jobs at most are looked at by claims, however many
+    there are; they run in their order, and the figures count them all."""
+    n = next(NUMBERS)
+    ids = leave(s, "test.effect", numbers(n, 300), more=f", serial_key => 'b{n}'")
+    free = leave(s, "test.effect", numbers(n + 500, 2))
+    ready = (f"select count(*) from lockstep.jobs where id >= {ids[0]} and "
+             "state = 'available' and not blocked")
+    same(s.cluster.psql(ready), "5")
+    same(s.cluster.psql("select n from lockstep.job_census('available', 1000) "
+                        "where kind = 'test.effect'"), "302")
+    same(s.cluster.psql("select depth from lockstep.pressure('{q}', "
+                        "'{test.effect}', 1000)"), "302")
+    with Worker(s, "backlog-a"), Worker(s, "backlog-b"):
+        drained(s, free + ids)
+    same(states(s, ids + free), {"done": 302})
+    same(s.cluster.psql(f"select array_agg(n order by at) = array_agg(n order "
+                        f"by n) from app.effects where n between {n} and "
+                        f"{n + 299}"), "t", "in their order")
+    same(s.cluster.psql("select count(*) from lockstep.jobs where blocked"),
+         "0")
+
+
+@case
+def idle(s):
+    """A worker that has nothing to do leaves the database in peace: it asks a
+    few times a second."""
+    asked = ("select sum(calls) from pg_stat_user_functions where funcname in "
+             "('job_take', 'job_promote')")
+    s.cluster.psql("alter database lockstep set track_functions = 'pl'")
+    s.cluster.psql("update lockstep.jobs set state = 'cancelled', reason = "
+                   "'cancelled', finalized_at = now() where state = "
+                   "'scheduled'")
+    with Worker(s, "idle"), Session(s) as eye:
+        tap.wait_for(lambda: float(eye.ask(asked) or 0) > 4, "a beginning")
+        before, began = float(eye.ask(asked)), time.monotonic()
+        tap.wait_for(lambda: float(eye.ask(asked)) > before + 20, "questions")
+        rate = (float(eye.ask(asked)) - before) / (time.monotonic() - began)
+    print(f"# {rate:.1f} a second")
+    same(rate < 20, True, f"{rate} a second")
+    s.cluster.psql("alter database lockstep reset track_functions")
+
+
+@case
+def overtaken(s):
+    """A job whose transaction is open while all before it end is blocked by
+    none of them: it runs soon after its commit."""
+    n = next(NUMBERS)
+    key = f", serial_key => 'o{n}'"
+    ids = leave(s, "test.effect", numbers(n, 3), more=key)
+    claims = json.dumps({"sub": sut.ALICE, "role": "authenticated"})
+    with Session(s) as late:
+        late.ask("begin; select set_config('request.jwt.claims', "
+                 f"'{claims}', true) is null, set_config('role', "
+                 "'authenticated', true) is null")
+        last = int(late.ask("select lockstep.enqueue('test.effect', "
+                            f"'{{\"n\": {n + 3}}}'{key})"))
+        with Worker(s, "overtaken") as w:
+            drained(s, ids)
+            same(late.ask("reset role; select blocked from lockstep.jobs "
+                          f"where id = {last}"), "t", "blocked")
+            late.ask("commit; select 1")
+            drained(s, [last])
+            tap.wait_for(lambda: list(w.events("unblocked")), "the log")
+    same(states(s, ids + [last]), {"done": 4})
+    same(verdict(s, range(n, n + 4)), {"lost": [], "twice": []})
 
 
 @case

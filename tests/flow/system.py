@@ -180,12 +180,13 @@ class Held:
 
 class System:
     """A context manager; its parts may be stopped and started in between.
-    `edit` takes the text of nginx's site and gives back another; `web` is the
-    directory of a page."""
+    `edit` takes the text of nginx's site and gives back another; `web` and
+    `ops` are the directories of pages."""
 
     def __init__(self, instances=2, settings=None, demo=True, contract=None,
                  setup=None, rate=20000, burst=20000, conn=4000,
-                 read_timeout="15s", nginx=True, edit=None, web=None):
+                 read_timeout="15s", nginx=True, edit=None, web=None,
+                 ops=None):
         self.instances = instances
         self.settings = settings or {}
         self.demo = demo
@@ -196,6 +197,7 @@ class System:
         self.with_nginx = nginx
         self.edit = edit
         self.web = web
+        self.ops_page = ops
         self.process = {}
         self.exchanges = []
         self.lockstep = BUILD / "lockstep"
@@ -210,6 +212,7 @@ class System:
         if not PG_BIN:
             raise tap.Skip("Postgres is not installed")
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="lockstep-"))
+        self.spool = self.directory / "exports"
         self.directory.chmod(0o755)
         try:
             self._begin()
@@ -225,6 +228,7 @@ class System:
         self.secret.write_text("test-secret-" + os.urandom(24).hex() + "\n")
         self.secret.chmod(0o600)
         self._hooks()
+        self._spool()
         for number in range(self.instances):
             self.configure(number)
             self.start(number)
@@ -264,6 +268,7 @@ class System:
         pg = self.cluster
         pg.psql("create database lockstep", database="postgres")
         pg.psql(file=TOP / "migrations/roles.sql")
+        pg.psql("grant operator to lockstep, lockstep_worker")
         if self.setup:
             self.setup(pg)
             return
@@ -281,6 +286,13 @@ class System:
             secret = base64.b64encode(os.urandom(24)).decode()
             (self.directory / "hooks" / row.get("secret", path.stem)
              ).write_text(f"whsec_{secret}\n")
+
+    def _spool(self):
+        """Where the files of exports are, as nginx's workers may read them."""
+        self.spool.mkdir()
+        if os.geteuid() == 0:
+            shutil.chown(self.spool, group="www-data")
+        self.spool.chmod(0o2750)
 
     def run(self, *arguments, check=True, stdin=None):
         """Runs a command of the program in the source's directory."""
@@ -319,6 +331,7 @@ class System:
             # Most tests have no workers: what waits must keep nobody out, and
             # nobody is connected to look at it.
             "pressure_age_s": 0, "pressure_depth": 0,
+            "export_dir": self.spool,
         }
         if os.geteuid() == 0:
             settings["socket_mode"] = 666
@@ -407,6 +420,8 @@ class System:
                      SOCKET_1=self.socket_path(self.instances - 1),
                      LOG=self.directory / "log", DOCS=self.directory,
                      WEB=self.web or self.directory / "web",
+                     OPS=self.ops_page or self.directory / "ops",
+                     EXPORTS=self.spool,
                      ORIGINS=",".join(cors.get("origins", [])),
                      CREDENTIALS=str(cors.get("credentials")).lower(),
                      BULK="|".join(self._bulk()) or "(?!)", **self.limits)

@@ -5,11 +5,9 @@
 // night, and looked at by axe-core.  Where a reply is to be late, or one that the
 // server gives too seldom, it is held or made on its way to the page.
 
-import fs from "node:fs";
-import { require, run, shot, visit } from "./browser.mjs";
+import { looked, run, visit } from "./browser.mjs";
 
 const { URL: SERVER, CONTROL, ALICE, BOB, DORA, STRANGER, EXPIRED } = process.env;
-const AXE = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const LETTERS = /\/api\/letters(\?|$)/;
 // What Chromium says of every status from 400 on, provoked here.
 const REFUSED = /status of (4\d\d|5\d\d)/;
@@ -79,45 +77,8 @@ async function limited(page, pattern, seconds) {
     }));
 }
 
-// ---- Pictures, and what axe finds.
-
-const LOOKS = [
-    ["desktop", "light", 1280, 800], ["desktop", "dark", 1280, 800],
-    ["phone", "dark", 390, 844], ["phone", "light", 390, 844],
-];
-
-async function accessible(page, name) {
-    await page.evaluate(AXE);
-    const found = await page.evaluate(() => window.axe.run(document, {
-        resultTypes: ["violations"],
-        runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"],
-    }));
-    const grave = found.violations.filter(
-        ({ impact }) => impact === "serious" || impact === "critical");
-
-    if (grave.length > 0) {
-        throw new Error(`${name}: ` + grave.map(({ id, nodes }) =>
-            `${id}: ${nodes.map((n) => `${n.html} ${n.failureSummary}`)
-                .join("; ")}`).join("\n"));
-    }
-}
-
-// The state as it is, in all four looks; at last as it was at first.
-async function seen(page, name) {
-    for (const [width, scheme, w, h] of LOOKS) {
-        await page.setViewportSize({ width: w, height: h });
-        await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
-        await shot(page, `web-${name}-${width}-${scheme}`);
-        if ((width === "desktop") === (scheme === "light"))
-            await accessible(page, `${name}, ${width}, ${scheme}`);
-        const wide = await page.evaluate(() =>
-            document.documentElement.scrollWidth - innerWidth);
-        if (wide > 0)
-            throw new Error(`${name}: ${wide} px too wide on a ${width}`);
-    }
-    await page.setViewportSize({ width: 1280, height: 800 });
-    await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
-}
+// The state as it is, in all four looks.
+const seen = (page, name) => looked(page, `web-${name}`);
 
 // ---- Parts of the page.
 

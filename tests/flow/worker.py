@@ -202,7 +202,7 @@ class Worker:
             "metric_file": s.directory / "metrics", "work_threads": 4,
             "services": s.directory / "services",
             "service_secrets": s.directory / "service-secrets",
-            "reconnect_max_ms": 200}
+            "export_dir": s.spool, "reconnect_max_ms": 200}
         settings.update(more)
         conf.write_text("".join(f"{k} = {v}\n" for k, v in settings.items()))
         # As an instance's, so that the system looks for sanitizers' words.

@@ -54,14 +54,31 @@ verdicts='
 1 bulk.refused/resources/companies.json
 1 bulk.refused/resources/people.json
 1 bulk.refused/resources/places.json
+1 exports.refused/resources/companies.json
+1 exports.refused/resources/people.json
 1 jobs.refused/jobs/f.json
 1 jobs.refused/jobs/g.json
+1 partition.refused/resources/r2.json
+1 partition.refused/resources/r3.json
+1 partition.refused/resources/r4.json
+1 partition.refused/resources/r5.json
+1 expectation.refused/expectations/e0.json
+1 expectation.refused/expectations/e1.json
+1 expectation.refused/expectations/e2.json
+1 expectation.refused/expectations/e3.json
+1 expectation.refused/expectations/e4.json
+1 expectation.refused/expectations/e5.json
+1 expectation.refused/expectations/e6.json
+1 expectation.refused/expectations/e7.json
 1 messages.refused/api.json
 1 messages.refused/messages/a.json
 1 messages.refused/messages/c.json
 1 messages.refused/messages/d.json
 1 messages.refused/messages/e.json
 1 messages.refused/messages/f.json
+1 rollups.refused/rollups/a.json
+1 rollups.refused/rollups/b.json
+1 rollups.refused/rollups/c.json
 1 jobs.refused/jobs/j.json
 1 jobs.refused/jobs/l.json
 1 jobs.refused/jobs/m.json
@@ -92,13 +109,16 @@ for directory in ../../contract */ lint/*/; do
 	[ "$contract" != lint ] || continue
 	for file in "$contract"/api.json "$contract"/resources/*.json \
 	    "$contract"/jobs/*.json "$contract"/webhooks/*.json \
-	    "$contract"/messages/*.json; do
+	    "$contract"/messages/*.json "$contract"/expectations/*.json \
+	    "$contract"/rollups/*.json; do
 		[ -e "$file" ] || continue
 		case $file in
 		*/api.json) schema=api ;;
 		*/jobs/*) schema=job ;;
 		*/webhooks/*) schema=webhook ;;
 		*/messages/*) schema=message ;;
+		*/expectations/*) schema=expectation ;;
+		*/rollups/*) schema=rollup ;;
 		*) schema=resource ;;
 		esac
 		wanted=$(echo "$verdicts" | sed -n "s,^\([12]\) $file\$,\1,p")

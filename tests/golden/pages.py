@@ -65,8 +65,10 @@ def manual_contract():
     blocks = manual("lockstep-contract.5.in")
     hook, = (b for b in blocks if '"webhook":' in b)
     message, = (b for b in blocks if '"message": "letter' in b)
+    expected, = (b for b in blocks if '"expect":' in b)
+    rollup, = (b for b in blocks if '"rollup":' in b)
     api, letters, job = (b for b in blocks if b.startswith("{\n") and
-                         b not in (hook, message))
+                         b not in (hook, message, expected, rollup))
     related, = (b for b in blocks if b.startswith('"related"'))
     users = {"resource": "users", "schema": "schemas/user.json",
              "table": "app.users", "operations": {
@@ -74,7 +76,17 @@ def manual_contract():
     return served({
         "api.json": api, "resources/letters.json": letters,
         "resources/users.json": users, "webhooks/payments.json": hook,
+        "expectations/events.fresh.json": expected,
         "messages/letter.json": message,
+        "rollups/company_events.json": rollup,
+        "resources/events.json": json.dumps({
+            "resource": "events", "schema": "schemas/event.json",
+            "table": "app.events", "operations": {"list": {"roles": ROLES}}}),
+        "schemas/event.json": an_object(
+            id=UUID, account_id=UUID, company_id=UUID, kind=TEXT,
+            score={"type": "integer", "minimum": 0, "maximum": 10},
+            occurred_at={"type": "string", "format": "date-time",
+                         "maxLength": 40}),
         "schemas/letter_message.json": an_object(id=UUID),
         "schemas/payment.json": an_object(id=TEXT, type=TEXT),
         "schemas/letter.json": an_object(
@@ -140,10 +152,24 @@ def files_as_installed():
             ("migrations/0007_ingest.sql", "migrations/0019_ingest.sql"),
             ("migrations/0008_queue_speed.sql",
              "migrations/0022_queue_speed.sql"),
+            ("migrations/0009_serial_blocked.sql",
+             "migrations/0023_serial_blocked.sql"),
+            ("migrations/0010_exports.sql", "migrations/0024_exports.sql"),
+            ("migrations/0011_rollups.sql", "migrations/0026_rollups.sql"),
+            ("migrations/0012_partitions.sql",
+             "migrations/0028_partitions.sql"),
+            ("migrations/0013_expectations.sql",
+             "migrations/0030_expectations.sql"),
+            ("migrations/0014_monitor.sql", "migrations/0031_monitor.sql"),
+            ("migrations/0015_probe.sql", "migrations/0034_probe.sql"),
+            ("migrations/0016_sessions_used.sql",
+             "migrations/0037_sessions_used.sql"),
             *((f"policies/{name}.sql",) * 2 for name in (
-                "breakers", "idempotency", "ingest_rejected", "job_counted",
-                "job_counts", "job_ledger", "jobs", "operations", "queues",
-                "schedules", "workers"))):
+                "breakers", "checks", "expectation_results", "expectations",
+                "exports", "idempotency", "ingest_rejected", "job_counted",
+                "job_counts", "job_ledger", "jobs", "monitored", "operations",
+                "partition_parts", "partitions", "queues", "rollups",
+                "route_figures", "schedules", "workers"))):
         if begun(name) != (TOP / source).read_text():
             return f"{name} is not {source}"
         if source not in (TOP / "Makefile.am").read_text():

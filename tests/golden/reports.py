@@ -116,6 +116,7 @@ def operations_told(s):
             part = parts[o.name]
             row = o.resource["operations"][o.name.split(".")[1]]
             for text in (f"{o.method} /api{o.path}",
+                         "lockstep.request_export" if "formats" in row else
                          row.get("call", o.resource.get("table")),
                          row.get("body"), str(o.status)):
                 assert not text or text in part, f"{what} {o.name}: {text}"

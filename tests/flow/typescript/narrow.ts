@@ -43,6 +43,7 @@ export function narrow(problem: AnyProblem): [status: number, more: string] {
     const status: 406 = problem.status;
     return [status, ''];
   }
+  case 'export_not_ready': case 'export_over':
   case 'request_in_progress': {
     const status: 409 = problem.status;
     return [status, `${problem.retryAfterMs}`];
@@ -67,6 +68,10 @@ export function narrow(problem: AnyProblem): [status: number, more: string] {
   case 'ticket_already_open': case 'ticket_not_open':
   case 'too_many_endpoints': {
     const status: 409 = problem.status;
+    return [status, ''];
+  }
+  case 'export_gone': {
+    const status: 410 = problem.status;
     return [status, ''];
   }
   case 'precondition_failed': {
@@ -97,7 +102,8 @@ export function narrow(problem: AnyProblem): [status: number, more: string] {
   }
   case 'idempotency_key_reused': case 'assignee_not_member':
   case 'company_not_found': case 'currency_mismatch': case 'period_invalid':
-  case 'recipient_unreachable': case 'referral_code_unknown': {
+  case 'range_invalid': case 'recipient_unreachable':
+  case 'referral_code_unknown': case 'zone_unknown': {
     const status: 422 = problem.status;
     return [status, ''];
   }

@@ -3,13 +3,15 @@
 // The service as its people use it: every operation by its generated
 // function, and the refusals that the contract names.
 
+import { writeFileSync } from 'node:fs';
 import {
   ABSENT, ALICE, BOB, accountInvitations, accountMembers, accounts, affiliates,
   alice, bob, campaigns, commissions, companies, couponRedemptions, coupons,
-  draft, events, good, jobs, letters, newLetter, nobody, payouts, psql, queues,
-  referrals, refused, registered, rejections, service, stranger,
-  supportTickets, users, webhookAttempts, webhookDeliveries, webhookEndpoints,
-  webhookMessages,
+  deliveryAttempts, deliveryEndpoints, draft, events, expectations, exports_,
+  good, jobs, letters, monitor, newLetter, nobody, operator, payouts, psql,
+  queues, referrals, refused, registered, rejections, rollups, service,
+  stranger, supportTickets, users, webhookAttempts, webhookDeliveries,
+  webhookEndpoints, webhookMessages,
 } from './world.ts';
 import type { Somebody } from './world.ts';
 import type * as api from './api/index.ts';
@@ -341,6 +343,7 @@ async function company(
   same(good(await companies.create(agent, { body },
     { resolution: 'ignore-duplicates' })).data, null);
   await happenings(owner, agent, id);
+  await series(owner, id, account_id);
   await tickets(agent, id);
   const read = good(await companies.read(owner, { id, select: ['name',
     { tickets: ['subject'], account: ['plan'] }] }));
@@ -378,6 +381,34 @@ async function happenings(
     .data.length, 1);
   same(good(await companies.health(owner, { id: company_id, days: 30 }))
     .data.events, 3);
+}
+
+/** The figures of a company and of its account, by hour or day. */
+async function series(
+  owner: api.Client, company: string, account: string,
+): Promise<void> {
+  const sums = (rows: api.FeedbackSeries) => [
+    rows.reduce((sum, row) => sum + row.events, 0),
+    rows.reduce((sum, row) => sum + row.promoters, 0)];
+  const days = good(await companies.series(owner, { id: company })).data;
+  same([days.length, ...sums(days)], [31, 3, 1]);
+  const hours = good(await accounts.series(owner, { id: account,
+    bucket: 'hour', zone: 'Asia/Tokyo' })).data;
+  same([hours.every((row) => row.seconds === 3600), ...sums(hours)],
+    [true, 3, 1]);
+  // The clock is put forward on the first of the two days.
+  const spring = { since: '2026-03-28T23:00:00Z',
+    until: '2026-03-30T22:00:00Z', zone: 'Europe/Berlin' };
+  const since = '1999-01-01T00:00:00Z', zone = 'Mars';
+  const places: [typeof companies.series, string][] = [
+    [companies.series, company], [accounts.series, account]];
+  for (const [read, id] of places) {
+    same(good(await read(owner, { id, ...spring })).data
+      .map((row) => row.seconds), [82800, 86400]);
+    refused(await read(owner, { id, zone }), 'zone_unknown');
+    refused(await read(owner, { id, since }), 'range_invalid');
+    refused(await read(bob, { id }), 'not_found');
+  }
 }
 
 async function tickets(agent: api.Client, company_id: string): Promise<void> {
@@ -446,6 +477,7 @@ test('What is told to an endpoint is seen, and sent again', async () => {
   const [delivery] = good(await webhookDeliveries.list(client,
     { where: { endpoint_id: { eq: id } } })).data;
   await missed(client, id, delivery!.id);
+  await overseen(client, id, delivery!.id);
 });
 
 /** A delivery that is given up, as the worker does, is asked for again. */
@@ -468,6 +500,28 @@ async function missed(
   psql(`select app.finish_delivery('${id}', 200, 'ok', 7)`);
   same(good(await webhookDeliveries.resend(client, { id })).data.state,
     'pending');
+}
+
+/** An operator sees of an endpoint the host, and of an attempt no reply. */
+async function overseen(
+  client: api.Client, id: string, delivery: string,
+): Promise<void> {
+  const { data: mine } = good(await webhookEndpoints.read(client, { id }));
+  const listed = good(await deliveryEndpoints.list(operator,
+    { where: { owner_id: { eq: mine.owner_id } } })).data;
+  same(listed.map((row) => [row.id, row.host, row.types, row.enabled]),
+    [[id, 'hooks.shop.example', ['letter.sent'], true]]);
+  same('url' in listed[0]!, false);
+  same(good(await deliveryEndpoints.read(service, { id })).data, listed[0]);
+  refused(await deliveryEndpoints.read(client, { id }), 'forbidden');
+  const where = { delivery_id: { eq: delivery } };
+  const attempts = good(await webhookAttempts.list(client, { where })).data;
+  const shown = good(await deliveryAttempts.list(operator, { where })).data;
+  same(shown, attempts.map(({ reply: _, ...rest }) => rest));
+  same(shown.map((row) => row.status).sort(), [200, 503]);
+  same(good(await deliveryAttempts.read(service, { id: shown[0]!.id })).data,
+    shown[0]);
+  refused(await deliveryAttempts.list(client), 'forbidden');
 }
 
 const kind = 'payout.settle';
@@ -503,6 +557,51 @@ test('Dead jobs are seen, run again or given up by our servers', async () => {
   same(good(await jobs.conservation(service)).data.error, 0);
 });
 
+test('All is looked at, and each route is counted', async () => {
+  const { checks } = good(await monitor.status(service)).data;
+  same(checks.filter((c) => c.kind === 'worker').map((c) => c.name),
+    ['worker_beat']);
+  const { bounds, routes } = good(await monitor.routes(service)).data;
+  same([bounds.length, routes.every((r) => r.buckets.length === 15)],
+    [15, true]);
+});
+
+/** As a worker would make it, of whom there is none here. */
+function makeReady(id: string): string {
+  const text = 'id,kind\r\n', file = `${id}.1`;
+  writeFileSync(`${process.env.SPOOL}/${file}`, text, { mode: 0o644 });
+  psql(`update lockstep.exports set state = 'ready', file = '${file}',
+    sha256 = encode(sha256(e'id,kind\\r\\n'), 'hex'), finished_at = now(),
+    expires_at = now() + interval '1 hour' where id = '${id}'`);
+  return text;
+}
+
+test('An export is asked for, followed, had and given up', async () => {
+  const { id } = good(await events.export(alice, { format: 'csv',
+    where: { kind: { eq: 'nps' } }, order: ['-occurred_at'],
+    select: ['id', { company: ['name'] }] })).data;
+  same(good(await exports_.read(alice, { id })).data.state, 'queued');
+  same(good(await exports_.list(alice)).data.map((one) => one.id)
+    .includes(id), true);
+  refused(await exports_.file(alice, { id }), 'export_not_ready');
+  const states: string[] = [];
+  let text = '';
+  for await (const told of exports_.events(alice, { id })) {
+    states.push(good(told).data.state);
+    if (text === '')
+      text = makeReady(id);
+  }
+  same(states, ['queued', 'ready']);
+  same(await good(await exports_.file(alice, { id })).data.text(), text);
+  refused(await exports_.cancel(alice, { id }), 'export_over');
+  const other = good(await companies.export(alice)).data;
+  same(good(await exports_.cancel(alice, { id: other.id })).data.state,
+    'cancelled');
+  refused(await exports_.file(alice, { id: other.id }), 'export_gone');
+  for await (const told of exports_.events(bob, { id }))
+    refused(told, 'not_found');
+});
+
 test('A queue rests, and goes on', async () => {
   const name = 'letters', input = { name };
   const rests = good(await queues.pause(service, input)).data;
@@ -511,6 +610,31 @@ test('A queue rests, and goes on', async () => {
   same(good(await queues.list(service, { where: { paused: { is: true } } }))
     .data, [rests]);
   same(good(await queues.resume(service, input)).data.paused, false);
+});
+
+test('What is expected of the data is told', async () => {
+  psql(`insert into lockstep.expectations (name, "check", definition, spec,
+    threshold, next_at) values ('letters.rows', 'rows', '{}', 'by hand',
+    '{"min": 1}', now()) on conflict do nothing`);
+  const one = good(await expectations.read(service,
+    { name: 'letters.rows' })).data;
+  same([one.state, one.value, one.threshold], ['unknown', null, { min: 1 }]);
+  same(good(await expectations.list(service,
+    { where: { name: { eq: 'letters.rows' } } })).data, [one]);
+});
+
+test('How far the figures are is told to our servers', async () => {
+  same(good(await rollups.list(service)).data.map((row) => row.name).sort(),
+    ['company_events', 'company_tickets']);
+  const one = good(await rollups.read(service, { name: 'company_events' }))
+    .data;
+  same([one.source, one.bucket, one.mismatches, one.fault],
+    ['app.events', 'PT15M', 0, null]);
+  same(good(await rollups.list(operator, { where: {
+    name: { eq: 'company_tickets' } } })).data.map((row) => row.source),
+  ['app.support_tickets']);
+  refused(await rollups.read(service, { name: 'nothing' }), 'not_found');
+  refused(await rollups.list(alice), 'forbidden');
 });
 
 test('What is others\' is not there', async () => {

@@ -33,12 +33,25 @@ function record(name: string, result: Ended): void {
   seen.codes.add(result.error.code);
 }
 
+/** What tells one result after the other. */
+async function* followed(
+  member: (...args: unknown[]) => AsyncGenerator<Ended>, args: unknown[],
+): AsyncGenerator<Ended> {
+  for await (const result of member(...args)) {
+    record('exports_.events', result);
+    yield result;
+  }
+}
+
 /** The functions of a resource, each recorded by how it ends. */
 function watched<M extends object>(resource: string, module: M): M {
   return new Proxy(module, { get(_, name, whole) {
     const member: unknown = Reflect.get(module, name, whole);
     if (typeof member !== 'function')
       return member;
+    if (`${resource}.${String(name)}` === 'exports_.events')
+      return (...args: unknown[]) => followed(
+        member as (...a: unknown[]) => AsyncGenerator<Ended>, args);
     return async (...args: unknown[]) => {
       const result = await (member as (...a: unknown[]) => Promise<Ended>)(
         ...args);
@@ -59,13 +72,21 @@ export const companies = watched('companies', api.companies);
 export const couponRedemptions = watched('couponRedemptions',
   api.couponRedemptions);
 export const coupons = watched('coupons', api.coupons);
+export const deliveryAttempts = watched('deliveryAttempts',
+  api.deliveryAttempts);
+export const deliveryEndpoints = watched('deliveryEndpoints',
+  api.deliveryEndpoints);
 export const events = watched('events', api.events);
+export const exports_ = watched('exports_', api.exports_);
+export const expectations = watched('expectations', api.expectations);
 export const jobs = watched('jobs', api.jobs);
 export const letters = watched('letters', api.letters);
 export const payouts = watched('payouts', api.payouts);
+export const monitor = watched('monitor', api.monitor);
 export const queues = watched('queues', api.queues);
 export const referrals = watched('referrals', api.referrals);
 export const rejections = watched('rejections', api.rejections);
+export const rollups = watched('rollups', api.rollups);
 export const supportTickets = watched('supportTickets', api.supportTickets);
 export const users = watched('users', api.users);
 export const webhookAttempts = watched('webhookAttempts', api.webhookAttempts);
@@ -144,6 +165,7 @@ export function person(sub: string, more: object = {}): object {
 export const alice = client(person(ALICE));
 export const bob = client(person(BOB));
 export const service = client({ role: 'service_role' });
+export const operator = client({ role: 'operator', sub: 'ops:grace' });
 export const nobody = client(null);
 
 export interface Somebody { sub: string; email: string; client: Client }
