@@ -155,8 +155,8 @@ def spread_of(values):
         " ms"
 
 
-def latency(s, companies, rate, seconds, connections=32):
-    tag, count = f"at{rate}", rate * seconds
+def latency(s, companies, rate, seconds, connections=32, warm=False):
+    tag, count = f"{'warm' if warm else 'at'}{rate}", rate * seconds
     requests = wires(companies, tag, count)
     began = time.time() + 0.2
     senders = [Sender(s, requests, began, 1 / rate, i, connections)
@@ -169,6 +169,8 @@ def latency(s, companies, rate, seconds, connections=32):
     mine = f"from app.events where external_id like '{tag}-%'"
     tap.wait_for(lambda: s.cluster.psql(f"select count(*) {mine}") ==
                  str(count), "the effects", 60, 0.2)
+    if warm:
+        return
     rows = s.cluster.psql(
         "select split_part(external_id, '-', 2), extract(epoch from "
         f"pg_xact_commit_timestamp(xmin)) {mine}").splitlines()
@@ -218,6 +220,9 @@ def main():
         companies = s.cluster.psql("select id from app.companies limit 50"
                                    ).split()
         with worker.Worker(s, "latency", work_threads=8):
+            # Every thread has its connection, and its plans, before it counts.
+            if options.rates:
+                latency(s, companies, 300, 4, warm=True)
             for rate in options.rates:
                 latency(s, companies, rate, seconds)
         if not options.no_wrk:

@@ -26,9 +26,7 @@ import system as sut  # noqa: E402
 
 COLUMNS = ("company_id", "external_id", "kind", "score", "message",
            "attributes", "occurred_at")
-INSERT = ("insert into app.events (" + ", ".join(COLUMNS) + ") select %s on "
-          "conflict (account_id, external_id) where external_id is not null "
-          "do nothing")
+INSERT = "insert into app.events (" + ", ".join(COLUMNS) + ") select %s"
 CASTS = dict(company_id="uuid", score="int", attributes="jsonb",
              occurred_at="timestamptz")
 FORMS = {
