@@ -62,6 +62,7 @@ look_main(const struct serve_source *source, const struct serve_options *o,
     struct serve_look *page, pid_t parent)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NAME, "lockstep-look");
 	if (getppid() == parent) {
 		look_at(source, o, o->store.database, &page[PRIMARY]);
 		if (o->store.database_read != NULL)

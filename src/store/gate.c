@@ -28,7 +28,7 @@ enum {
 
 struct gate {
 	_Atomic uint64_t place[PLACES];	/* hash and verdict; 0 = free */
-	_Atomic bool asked;
+	_Atomic uint64_t asked;		/* the identity; 0 = nobody has */
 	_Atomic bool failing;		/* the last look came to nothing */
 	unsigned next;			/* the parent's: the oldest place */
 };
@@ -98,12 +98,6 @@ gate_failed(struct gate *g)
 	atomic_store(&g->failing, true);
 }
 
-bool
-gate_asked(struct gate *g)
-{
-	return atomic_exchange(&g->asked, false);
-}
-
 static enum gate_verdict
 verdict_of(struct gate *g, uint64_t identity)
 {
@@ -117,10 +111,20 @@ verdict_of(struct gate *g, uint64_t identity)
 	return GATE_UNKNOWN;
 }
 
+/* What a look that was under way has answered meanwhile asks for no other. */
+bool
+gate_asked(struct gate *g)
+{
+	uint64_t identity = atomic_exchange(&g->asked, 0);
+
+	return identity != 0 && verdict_of(g, identity) == GATE_UNKNOWN;
+}
+
 /*
  * Asks for a look, which takes a few tenths of a second, and waits for it, so
  * that a Postgres that was started anew costs time and no request.  What can be
- * done without is not waited for, nor a look after one that failed.
+ * done without is not waited for, nor a look after one that failed.  Who waits
+ * goes on asking, as who asks for another database takes its place.
  */
 static enum gate_verdict
 await(struct gate *g, const struct scope *sc, const struct store *st)
@@ -131,11 +135,13 @@ await(struct gate *g, const struct scope *sc, const struct store *st)
 
 	if (sc->deadline_ns != 0 && sc->deadline_ns < until_ns)
 		until_ns = sc->deadline_ns;
-	atomic_store(&g->asked, true);
+	atomic_store(&g->asked, st->identity);
 	while (!st->spare && verdict == GATE_UNKNOWN &&
 	    !atomic_load(&g->failing) && clock_now_ns() < until_ns) {
 		nanosleep(&pause, NULL);
 		verdict = verdict_of(g, st->identity);
+		if (verdict == GATE_UNKNOWN)
+			atomic_store(&g->asked, st->identity);
 	}
 	return verdict;
 }

@@ -49,7 +49,10 @@ void gate_settle(struct gate *gate, const char *identity,
 /* A look came to nothing: nobody waits for the next one. */
 void gate_failed(struct gate *gate);
 
-/* Has a store met a database that nobody looked at, since it was asked? */
+/*
+ * Has a store met a database, since it was asked, that nobody has looked at by
+ * now?
+ */
 bool gate_asked(struct gate *gate);
 
 struct store_options {

@@ -586,7 +586,7 @@ def dies(s):
         log = end_of_log(s)
         s.start(0, wait=False)
         wait_for(lambda: sut.waiting(s, 1), "the look to hang")
-        for pid in s.workers(0):
+        for pid in s.looks(0):
             os.kill(pid, signal.SIGKILL)
         said = wait_for(lambda: events(s, "check_failed", log), "a word")
         print("# " + said[0]["cause"])

@@ -369,11 +369,23 @@ class System:
     def pid(self, number):
         return self.process[f"lockstep-{number}"].pid
 
+    def _children(self, number, looks):
+        """The pids of an instance's processes that look at the database, or of
+        its others."""
+        done = subprocess.run(["pgrep", "-lP", str(self.pid(number))],
+                              capture_output=True, text=True, check=False)
+        children = [line.split() for line in done.stdout.splitlines()]
+        return [int(pid) for pid, name in children
+                if (name == "lockstep-look") == looks]
+
     def workers(self, number):
         """The pids of an instance's worker processes."""
-        done = subprocess.run(["pgrep", "-P", str(self.pid(number))],
-                              capture_output=True, text=True, check=False)
-        return [int(p) for p in done.stdout.split()]
+        return self._children(number, looks=False)
+
+    def looks(self, number):
+        """The pid of the process that looks at the database, if there is one;
+        they come and go."""
+        return self._children(number, looks=True)
 
     def stop(self, number, how=signal.SIGTERM, seconds=20):
         """Ends an instance and waits; returns its exit code."""

@@ -147,6 +147,22 @@ START_TEST(nobody_waits_for_what_can_be_done_without)
 }
 END_TEST
 
+/* Many meet it at once, and some of them while it is being looked at. */
+START_TEST(what_a_look_has_answered_asks_for_no_other)
+{
+	uint64_t ms;
+
+	gate_failed(gate);
+	ck_assert_int_eq(admit(at("a"), &ms), PROBLEM_UNAVAILABLE);
+	gate_settle(gate, "b", GATE_CLEAR);
+	ck_assert(gate_asked(gate));
+	gate_failed(gate);
+	ck_assert_int_eq(admit(at("a"), &ms), PROBLEM_UNAVAILABLE);
+	gate_settle(gate, "a", GATE_UNSAFE);
+	ck_assert(!gate_asked(gate));
+}
+END_TEST
+
 /* As in a server: the parent looks, and its children wait. */
 START_TEST(a_look_of_another_process_ends_the_wait)
 {
@@ -188,6 +204,7 @@ main(void)
 	tcase_add_test(tc, who_meets_an_unknown_one_asks_once);
 	tcase_add_test(tc, nobody_waits_after_a_look_that_failed);
 	tcase_add_test(tc, nobody_waits_for_what_can_be_done_without);
+	tcase_add_test(tc, what_a_look_has_answered_asks_for_no_other);
 	tcase_add_test(tc, a_look_of_another_process_ends_the_wait);
 	tcase_add_test(tc, without_a_gate_all_are_clear);
 	tcase_set_timeout(tc, 30);
