@@ -22,7 +22,7 @@ grant insert (
 	id, operation, query, format, role, subject, keep_hours, job
 ) on lockstep.exports to lockstep_logic;
 grant update (
-	state, rate, updated_at, finished_at
+	state, rate, updated_at, finished_at, expires_at
 ) on lockstep.exports to lockstep_logic;
 grant select (
 	id, operation, format, state, rows, estimate, percent, rate, bytes, sha256,

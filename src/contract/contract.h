@@ -251,6 +251,7 @@ struct export {
 	size_t format_count;
 	bool formulas;			/* CSV: texts are left as they are */
 	unsigned keep_hours;
+	unsigned keep_mib;		/* of a caller, who asks for more */
 	const struct resource *shown;	/* where its row is read */
 };
 

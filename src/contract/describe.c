@@ -162,8 +162,8 @@ describe_export(struct buf *out, const struct operation *op)
 	buf_string(out, "    export as");
 	for (size_t i = 0; i < ex->format_count; i++)
 		buf_format(out, " %s", contract_format(ex->formats[i]));
-	buf_format(out, ", kept %u h, formulas %s, shown at %s\n",
-	    ex->keep_hours, ex->formulas ? "kept" : "guarded",
+	buf_format(out, ", kept %u h, %u MiB of a caller, formulas %s, shown at %s\n",
+	    ex->keep_hours, ex->keep_mib, ex->formulas ? "kept" : "guarded",
 	    ex->shown->path);
 	describe_names(out, "    exports", ex->fields, ex->field_count);
 }

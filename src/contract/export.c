@@ -13,10 +13,11 @@
 
 enum {
 	KEEP_HOURS = 24, KEEP_HIGHEST = 24 * 90,
+	KEEP_MIB = 1024, KEEP_MIB_HIGHEST = 1 << 20,
 	RUN_TIMEOUT_MS = 3600000,	/* of an attempt */
 	ATTEMPTS = 20,
 	QUERY_MAX = 256 * 1024,		/* bytes, of what is kept */
-	ARGUMENTS = 4,
+	ARGUMENTS = 5,
 };
 
 static const char kind_name[] = "lockstep.export";
@@ -37,6 +38,7 @@ static const struct member export_members[] = {
 	{ "related", KIND_OBJECT, false },
 	{ "formulas", KIND_TEXT, false },
 	{ "keep_hours", KIND_NUMBER, false },
+	{ "keep_mib", KIND_NUMBER, false },
 	{ "returns", KIND_TEXT, true },
 	{ "errors", KIND_OBJECT, false },
 	{ "idempotency", KIND_TEXT, false },
@@ -49,10 +51,10 @@ static const struct field arguments[ARGUMENTS] = {
 #define FIELD(n) { .name = n, .name_json = "\"" n "\":", \
 	.name_sql = "\"" n "\"", .types = TYPE_STRING }
 	FIELD("operation"), FIELD("query"), FIELD("format"),
-	FIELD("keep_hours"),
+	FIELD("keep_hours"), FIELD("keep_mib"),
 #undef FIELD
 };
-static const bool required[ARGUMENTS] = { true, true, true, true };
+static const bool required[ARGUMENTS] = { true, true, true, true, true };
 
 static const struct resource nowhere = { .name = "jobs", .file = "jobs",
 	.path = "" };
@@ -156,7 +158,7 @@ static void
 rest_load(struct loader *ld, const struct at *at, struct export *ex)
 {
 	const char *formulas = member_text(ld, at, "formulas");
-	int64_t hours = KEEP_HOURS;
+	int64_t hours = KEEP_HOURS, mib = KEEP_MIB;
 
 	ex->formulas = formulas != NULL;
 	if (formulas != NULL && strcmp(formulas, "keep") != 0)
@@ -167,7 +169,12 @@ rest_load(struct loader *ld, const struct at *at, struct export *ex)
 	    (hours < 1 || hours > KEEP_HIGHEST))
 		fault_value(ld, at, "keep_hours", "\"keep_hours\" must be from "
 		    "1 to %d", KEEP_HIGHEST);
+	if (member_number(at, "keep_mib", &mib) &&
+	    (mib < 1 || mib > KEEP_MIB_HIGHEST))
+		fault_value(ld, at, "keep_mib", "\"keep_mib\" must be from 1 "
+		    "to %d", KEEP_MIB_HIGHEST);
 	ex->keep_hours = (unsigned)hours;
+	ex->keep_mib = (unsigned)mib;
 }
 
 static void
@@ -460,7 +467,8 @@ export_accept(struct scope *sc, const struct intake *intakes,
 	enum problem p = list_judge(sc, intakes, op->export, &own, &plan);
 	const char *texts[ARGUMENTS] = { op->name, query_text(sc, &own),
 		words[format], arena_format(sc->arena, "%u",
-		    op->export->keep_hours) };
+		    op->export->keep_hours), arena_format(sc->arena, "%u",
+		    op->export->keep_mib) };
 
 	if (p != PROBLEM_NONE || !valid)
 		return p != PROBLEM_NONE ? p : PROBLEM_INVALID_QUERY;

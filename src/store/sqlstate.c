@@ -30,6 +30,7 @@ static const struct {
 	{ "40001", PROBLEM_UNAVAILABLE },	/* serialization_failure */
 	{ "40P01", PROBLEM_UNAVAILABLE },	/* deadlock_detected */
 	{ "53400", PROBLEM_RATE_LIMITED },	/* configuration_limit_exceeded */
+	{ "LSX05", PROBLEM_RATE_LIMITED },	/* files have no room */
 	{ "53", PROBLEM_UNAVAILABLE },		/* insufficient resources */
 	{ "57P0", PROBLEM_UNAVAILABLE },	/* shutdown, crash, starting */
 	{ "08", PROBLEM_UNAVAILABLE },		/* connection exception */

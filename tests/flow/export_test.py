@@ -460,9 +460,6 @@ def cancelled(s):
     finally:
         slow(s, False)
     same(fetch(s, export).status, 410)
-    made = ready(s)
-    same(s.curl("POST", f"/api/exports/{made['id']}/cancel", token(s)
-                ).error["code"], "export_over")
     tap.wait_for(lambda: worker.conservation(s) == 0, "conservation", 5)
 
 
@@ -482,6 +479,8 @@ def expired(s):
     tap.wait_for(lambda: name not in files(s), "its file to go", 20)
     same(row(s, made)["state"], "expired")
     same(fetch(s, made).status, 410)
+    same(s.curl("POST", f"/api/exports/{made['id']}/cancel", token(s)
+                ).error["code"], "export_over")
     tap.wait_for(lambda: stray not in files(s) and stray + ".part" not in
                  files(s), "strays to go", 20)
     same("notes.txt" in files(s), True)
@@ -527,6 +526,37 @@ def enough(s):
     same(ask().status, 202)
     s.cluster.psql(pause.format("false"))
     tap.wait_for(lambda: s.cluster.psql(unfinished) == "0", "all", 60)
+
+
+@case
+def room(s):
+    """Who keeps as many bytes as there is room for asks for no more, whichever
+    list it is of; others do. One that is given up makes room, and its file
+    goes."""
+    made = ready(s)
+    name = s.cluster.psql("select file from lockstep.exports where id = "
+                          f"'{made['id']}'")
+    kept = ("update lockstep.exports set bytes = {} where id = "
+            f"'{made['id']}'")
+
+    def ask(who=None):
+        return s.curl("POST", "/api/companies/export?format=csv",
+                      who or token(s))
+    s.cluster.psql(kept.format("bytes + 1073741824"))
+    refused = ask()
+    same((refused.status, refused.error["code"]), (409, "exports_full"))
+    same(s.curl("POST", "/api/events/export?format=csv", token(s)).error["code"],
+         "exports_full")
+    same([ask(who).status for who in (
+        token(s, sut.BOB), token(s, None, "service_role"))],
+         [202, 202])
+    reply = s.curl("POST", f"/api/exports/{made['id']}/cancel", token(s))
+    same((reply.status, reply.data["state"]), (200, "cancelled"))
+    same(fetch(s, made).error["code"], "export_gone")
+    tap.wait_for(lambda: name not in files(s), "its file to go", 20)
+    same(ask().status, 202)
+    same(s.curl("POST", f"/api/exports/{made['id']}/cancel", token(s)).status,
+         200, "once more")
 
 
 class Readers:
