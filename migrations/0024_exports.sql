@@ -15,6 +15,7 @@
 -- LSX02	it is over: there is nothing to cancel
 -- LSX03	its file is not there yet
 -- LSX04	its file is not there any more, or never was
+-- LSX05	the caller's exports fill their room
 -- 53400	the caller has twenty that are unfinished
 
 create table lockstep.exports (
@@ -78,10 +79,12 @@ create index exports_over_idx on lockstep.exports (updated_at)
 	where state in ('failed', 'cancelled', 'expired');
 
 -- Leaves the job that writes it, as the caller: with the same claims and role.
--- Of a caller twenty are unfinished at a time (53400), counted one after the
--- other; our servers may have any number.
+-- Counted one after the other, a caller has twenty unfinished ones (53400) and so
+-- many bytes (LSX05), those of files that are being written with them; our servers
+-- may have any number.
 create function lockstep.request_export(operation text, query jsonb,
-	format text, keep_hours integer) returns setof lockstep.exports
+	format text, keep_hours integer, keep_mib integer)
+returns setof lockstep.exports
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -89,15 +92,24 @@ as $$
 declare
 	made uuid := gen_random_uuid();
 	job bigint;
+	unfinished bigint;
+	kept numeric;
 begin
 	if lockstep.acting_role() is distinct from 'service_role' then
 		perform pg_advisory_xact_lock(hashtextextended(
 			'lockstep.exports ' || lockstep.subject(), 0));
-		if (select count(*) from lockstep.exports x
-				where x.subject = lockstep.subject()
-				and x.state in ('queued', 'running')) >= 20 then
+		select count(*) filter (where x.state <> 'ready'), sum(x.bytes)
+		into unfinished, kept
+		from lockstep.exports x
+		where x.subject = lockstep.subject()
+		and x.state in ('queued', 'running', 'ready');
+		if unfinished >= 20 then
 			raise exception using errcode = '53400',
 				message = 'the caller has enough of them';
+		end if;
+		if kept >= request_export.keep_mib * 1048576::numeric then
+			raise exception using errcode = 'LSX05',
+				message = 'the exports of the caller fill their room';
 		end if;
 	end if;
 	job := lockstep.enqueue('lockstep.export',
@@ -243,7 +255,8 @@ as $$
 			and e.token::text = split_part(n.name, '.', 2)))
 $$;
 
--- Nobody waits for it any more; a worker that writes it hears of that.
+-- Nobody waits for it, or for its file, any more; a worker that writes it hears of
+-- that.
 create function lockstep.cancel_export(id uuid) returns void
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -255,10 +268,11 @@ begin
 	select e.state into was from lockstep.exports e
 	where e.id = cancel_export.id
 	for update;
-	if was in ('queued', 'running') then
+	if was in ('queued', 'running', 'ready') then
 		update lockstep.exports e
 		set state = 'cancelled', rate = null, updated_at = now(),
-			finished_at = now()
+			finished_at = coalesce(e.finished_at, now()),
+			expires_at = null
 		where e.id = cancel_export.id;
 	elsif was <> 'cancelled' then
 		raise exception using errcode = 'LSX02',
@@ -300,7 +314,8 @@ begin
 end
 $$;
 
-grant execute on function lockstep.request_export(text, jsonb, text, integer),
+grant execute on function
+	lockstep.request_export(text, jsonb, text, integer, integer),
 	lockstep.cancel_export(uuid), lockstep.export_file(uuid)
 	to authenticated, service_role;
 grant execute on function lockstep.begin_export(uuid, bigint, bigint),
@@ -311,7 +326,7 @@ grant execute on function lockstep.begin_export(uuid, bigint, bigint),
 grant execute on function lockstep.acting_role() to authenticated;
 
 grant create on schema lockstep to lockstep_logic;
-alter function lockstep.request_export(text, jsonb, text, integer)
+alter function lockstep.request_export(text, jsonb, text, integer, integer)
 	owner to lockstep_logic;
 alter function lockstep.cancel_export(uuid) owner to lockstep_logic;
 revoke create on schema lockstep from lockstep_logic;

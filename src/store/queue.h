@@ -297,7 +297,7 @@ struct queue_tick {
 enum problem queue_tick(struct scope *sc, struct store *store,
     const struct queue_tick *tick, int64_t *ret_job) MUST_CHECK;
 
-/* ---- Exports, by the functions of migrations 0024 and 0038. ---- */
+/* ---- Exports, by the functions of migration 0024. ---- */
 
 /*
  * A job of the kind lockstep.export begins: what is to be written, in the arena.

@@ -164,8 +164,6 @@ def files_as_installed():
             ("migrations/0015_probe.sql", "migrations/0034_probe.sql"),
             ("migrations/0016_sessions_used.sql",
              "migrations/0037_sessions_used.sql"),
-            ("migrations/0017_export_room.sql",
-             "migrations/0038_export_room.sql"),
             *((f"policies/{name}.sql",) * 2 for name in (
                 "breakers", "checks", "expectation_results", "expectations",
                 "exports", "idempotency", "ingest_rejected", "job_counted",
