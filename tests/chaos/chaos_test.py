@@ -26,6 +26,7 @@ import system as sut  # noqa: E402
 import tap  # noqa: E402
 import workload  # noqa: E402
 from tap import case, same  # noqa: E402
+from worker import serve  # noqa: E402
 
 FIRST_S = 30		# after Postgres has crashed, to the first 202
 KILLS = {"kill.worker.child": 60, "kill.worker.all": 30,
@@ -35,7 +36,8 @@ KILLS = {"kill.worker.child": 60, "kill.worker.all": 30,
 PAUSES = {"pause.zombie": 25, "pause.worker": 13, "pause.server": 6,
           "pause.backend": 6}
 OTHERS = {"pg.immediate": 12, "pg.terminate": 20, "pg.deaf": 10,
-          "pg.enqueuer": 6, "pg.snapshot": 6, "disk.full": 4}
+          "pg.enqueuer": 6, "pg.snapshot": 6, "disk.full": 4,
+          "peer.hang": 8, "peer.fail": 12, "op.cancel": 8, "op.replay": 8}
 
 
 def share(table, total):
@@ -66,11 +68,24 @@ class Stage:
 
 
 def drain(world, seconds):
-    """Waits until no job is left to be done."""
+    """Waits until no job is left to be done; those that died when they were
+    tried often enough, or by chance, are replayed."""
     began = time.monotonic()
-    left = "select count(*) from lockstep.jobs where finalized_at is null"
-    tap.wait_for(lambda: world.supervise() or world.ask(left) == ["0"],
-                 "all jobs to be over", seconds, 0.2)
+    left = ("select count(*) filter (where finalized_at is null), count(*) "
+            "filter (where state = 'dead' and kind = any('{chaos.called,"
+            "chaos.whim}')) from lockstep.jobs")
+
+    def over():
+        world.supervise()
+        open_, dead = (world.ask(left) or ["1|0"])[0].split("|")
+        for kind in ("chaos.called", "chaos.whim") if dead != "0" else ():
+            world.operate("replay", "--kind", kind)
+        return open_ == dead == "0"
+    tap.wait_for(over, lambda: "all jobs to be over: " + " ".join(world.ask(
+        "select kind || ':' || state || ':' || count(*) || ':' || min(id) || "
+        "':' || coalesce(min(errors -> -1 ->> 'code'), '') from lockstep.jobs "
+        "where state not in ('done', 'cancelled') group by kind, state")),
+        seconds, 0.2)
     return time.monotonic() - began
 
 
@@ -87,15 +102,23 @@ def look(s, load, verdict):
         "select id || ':' || kind || ':' || coalesce(reason, '') || ':' || "
         "coalesce(errors -> -1 ->> 'code', '') from lockstep.jobs where state "
         f"not in ('done', 'cancelled') and args::text {mine}").split()
+    verdict.whims = s.cluster.psql(
+        "select j.id || ':' || j.state || ':' || count(e.key) from "
+        "lockstep.jobs j left join app.chaos_effects e on e.key = 'whim ' || "
+        "(j.args ->> 'key') where j.kind = 'chaos.whim' and j.args::text "
+        f"{mine} group by j.id, j.state having count(e.key) <> "
+        "(j.state = 'done')::integer").split()
 
 
 def judge(stage, load, sampler):
     history = checker.read(load.directory)
     history = [line for line in history if line["op"] != "fault"]
     effects = stage.s.cluster.psql(
-        "select key from app.chaos_effects where key like "
-        f"'%{load.tag}-%'").split()
+        "select key from app.chaos_effects where key not like 'whim %' and "
+        f"key like '%{load.tag}-%'").split()
     verdict = checker.judge(history, effects)
+    verdict.keys = sorted(key for key, jobs in stage.world.peer.asked(
+        load.tag).items() if len(jobs) > 1)
     verdict.samples = sampler.wrong
     ends = [line.split("|") for line in stage.s.cluster.psql(
         "select e.key, i.source || i.serial from app.chaos_effects e join "
@@ -191,10 +214,12 @@ def judged(_):
 @case
 def faults(stage):
     """Nothing that was acknowledged is lost and nothing done twice while all
-    that runs is killed and stopped, and conservation holds throughout."""
+    that runs is killed and stopped, the service that is called hangs and fails,
+    and jobs are cancelled and replayed; and conservation holds throughout."""
     quota = {**share(KILLS, 16), **share(PAUSES, 6), "pg.immediate": 1,
              "pg.terminate": 2, "pg.deaf": 1, "pg.enqueuer": 1,
-             "pg.snapshot": 1, "disk.full": 1}
+             "pg.snapshot": 1, "disk.full": 1, "peer.hang": 1, "peer.fail": 2,
+             "op.cancel": 2, "op.replay": 2}
     verdict, n, first = run(stage, "faults", quota)
     same(verdict.faults(), {})
     same(verdict.acknowledged > 500, True, "acknowledged")
@@ -325,6 +350,17 @@ def undurable(stage):
 
 
 @case
+def undeferred(stage):
+    """Planted: jobs whose service is left alone are taken for done. It is
+    found."""
+    with replaced(stage.s, "lockstep.job_defer(text[], bigint, integer)",
+                  lambda text: text.replace(
+                      "state = 'scheduled'",
+                      "state = 'done', finalized_at = now()")):
+        found(stage, "undeferred", "lost", {"peer.fail": 3})
+
+
+@case
 def uncounted(stage):
     """Planted: jobs are deleted and not counted. It is found."""
     s = stage.s
@@ -353,9 +389,15 @@ def one_run(stage, options):
           "of workers were fenced")
     if not stage.world.disk and "disk.full" in quota:
         print("# no full disk: no file system can be mounted here")
-    print("all well" if not verdict.faults() and
-          (not first or max(first) < FIRST_S) else "FAULTS WERE FOUND")
-    return 0 if not verdict.faults() else 1
+    missing = sorted(name for name, count in quota.items()
+                     if count and name not in n.done and
+                     (stage.world.disk or name != "disk.full"))
+    if missing:
+        print("# met nothing: " + ", ".join(missing))
+    well = not verdict.faults() and not missing and \
+        (not first or max(first) < FIRST_S)
+    print("all well" if well else "FAULTS WERE FOUND")
+    return 0 if well else 1
 
 
 def arguments():
@@ -364,8 +406,9 @@ def arguments():
     parser.add_argument("--events", type=int, default=0)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--pauses", type=int, default=5)
-    parser.add_argument("--others", type=int, default=6, metavar="N",
-                        help="of Postgres and the disk")
+    parser.add_argument("--others", type=int, default=10, metavar="N",
+                        help="of Postgres, the disk and the service, and acts "
+                        "of operators")
     parser.add_argument("--rate", type=int, default=200, metavar="PER_S")
     parser.add_argument("--pause-s", type=float, default=1.0, metavar="S",
                         help="between faults, half of it more or less")
@@ -373,6 +416,13 @@ def arguments():
     parser.add_argument("--seed", default=os.environ.get("SEED") or
                         str(random.SystemRandom().randrange(1 << 30)))
     return parser.parse_args()
+
+
+def play(stage, options):
+    if options.at_once:
+        at_once(stage, options.at_once)
+        return 0
+    return one_run(stage, options) if options.events else tap.run(stage)
 
 
 def main():
@@ -386,15 +436,13 @@ def main():
             s.cluster.psql(workload.TABLES)
             s.cluster.psql("update lockstep.jobs set state = 'cancelled', "
                            "reason = 'cancelled', finalized_at = now()")
-            world = nemesis.World(s, home, disk, size)
+            peer = workload.Peer()
+            serve(s, CHAOS_URL=peer.url)
+            world = nemesis.World(s, home, disk, size, peer)
             stage = Stage(s, world, options.seed)
             try:
-                if options.at_once:
-                    at_once(stage, options.at_once)
-                    return 0
-                if options.events:
-                    return one_run(stage, options)
-                return tap.run(stage)
+                with peer:
+                    return play(stage, options)
             finally:
                 world.stop_workers()
 

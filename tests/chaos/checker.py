@@ -45,12 +45,14 @@ class Verdict:
         self.recovered = 0
         # Replies that are wrong by themselves, orders without their job or the
         # other way round, jobs of a key out of order, dead jobs, samples of
-        # the conservation's error that were not 0.
+        # the conservation's error that were not 0, what a service was asked
+        # under more than one key, jobs that are done without an effect or were
+        # cancelled with one.
         self.replies, self.torn, self.disorder = [], [], []
-        self.dead, self.samples = [], []
+        self.dead, self.samples, self.keys, self.whims = [], [], [], []
 
     FAULTS = ("lost", "duplicated", "unexpected", "replies", "torn",
-              "disorder", "dead", "samples")
+              "disorder", "dead", "samples", "keys", "whims")
 
     def faults(self):
         return {name: getattr(self, name) for name in self.FAULTS

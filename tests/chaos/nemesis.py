@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Faults, at random times from a seed: processes are killed and stopped,
-Postgres ends at once or loses connections, a snapshot is held, a disk is full.
+Postgres ends at once or loses connections, a snapshot is held, a disk is full,
+a service hangs or fails.  And operators cancel and replay jobs.
 
 The system stands on a file system of its own where that can be made (as root,
 in memory), so that a full disk harms nobody else."""
 
 import contextlib
+import json
 import os
 import pathlib
 import random
@@ -22,7 +24,8 @@ from checker import History
 from worker import Session, Worker, directory
 
 # A claim that was answered while its worker was stopped is not late.
-LEASE = {"work_lease_ms": 1000, "work_beat_ms": 300, "lock_timeout_ms": 30000}
+LEASE = {"work_lease_ms": 1000, "work_beat_ms": 300, "lock_timeout_ms": 30000,
+         "work_breaker_ms": 200, "work_breaker_max_ms": 1000}
 # A lease, what it takes to be found out, and a worker to take the job.
 PAUSE_S = 1.9
 BACKENDS = "usename in ('lockstep', 'lockstep_worker') and pid <> " \
@@ -57,11 +60,12 @@ class World:
     """A system, its workers and its disk; what has ended is started again, as
     an operating system's supervisor would."""
 
-    def __init__(self, s, home, disk, size, workers=("a", "b"), **settings):
+    def __init__(self, s, home, disk, size, peer=None, workers=("a", "b"),
+                 **settings):
         self.s, self.home, self.disk, self.size = s, home, disk, size
         self.settings = {**LEASE, **settings}
-        # A service that jobs call: hang(), fail() and heal(); or none.
-        self.peer = None
+        # A service that jobs call: hang(), fail(), heal() and `harmed`.
+        self.peer = peer
         self.workers = {}
         for name in workers:
             self.start_worker(name)
@@ -94,6 +98,13 @@ class World:
     def ask(self, sql):
         """Rows of one column; none while the database is away."""
         return self.s.cluster.psql(sql, check=False).split()
+
+    def operate(self, *words):
+        """How many jobs an operator has changed; 0 while nobody can."""
+        done = self.s.run("jobs", *words, "--json", "--config",
+                          self.s.config_path(0), check=False)
+        return json.loads(done.stdout)["changed"] if done.stdout and \
+            done.returncode in (0, 1) else 0
 
     def stop_workers(self):
         for w in self.workers.values():
@@ -330,7 +341,7 @@ class Nemesis(threading.Thread):
         self.later(self.random.uniform(2, 6), session.__exit__)
         return True
 
-    # ---- The service, where there is one.
+    # ---- The service, where there is one.  It was harmed when it was asked.
 
     def peer_hang(self):
         return self.harm_peer("hang")
@@ -341,9 +352,21 @@ class Nemesis(threading.Thread):
     def harm_peer(self, how):
         if self.world.peer is None:
             return False
-        getattr(self.world.peer, how)()
-        self.later(self.random.uniform(1, 4), self.world.peer.heal)
-        return True
+        peer, end = self.world.peer, time.monotonic() + 4
+        before = peer.harmed
+        getattr(peer, how)()
+        self.later(self.random.uniform(1, 4), peer.heal)
+        while peer.harmed == before and time.monotonic() < end:
+            self.rest(0.05)
+        return peer.harmed > before
+
+    # ---- Operators.
+
+    def op_cancel(self):
+        return self.world.operate("cancel", "--kind", "chaos.whim") > 0
+
+    def op_replay(self):
+        return self.world.operate("replay", "--kind", "chaos.whim") > 0
 
     # ---- The disk.
 

@@ -2,7 +2,9 @@
 """The application under test and who uses it: senders that post signed events
 through nginx, as often as it takes and sometimes once more; and programs that
 leave an order and its job in one transaction of SQL.  What a job does is a row
-in a table in which nothing is unique."""
+in a table in which nothing is unique.  Some events are told to a service first,
+and some jobs are an operator's to cancel, or fail by chance until they are
+replayed."""
 
 import base64
 import contextlib
@@ -21,16 +23,24 @@ import time
 import client
 import system as sut
 from checker import History
+from hearer import Hearer, reply
 
 KEY = b"0123456789abcdefghijklmn"
 SOURCES = {"chaos_held": "chaos.held", "chaos_leased": "chaos.leased",
-           "chaos_batch": "chaos.batch"}
+           "chaos_batch": "chaos.batch", "chaos_called": "chaos.called"}
+SERIAL = ("chaos_held", "chaos_leased")
 KINDS = {
     "chaos.held": {},
     "chaos.leased": {"timeout_ms": 5000},
     "chaos.batch": {"batch": 50},
     "chaos.order": {"call": "app.chaos_order",
                     "args": "schemas/chaos_order.json"},
+    "chaos.called": {"kind": "http", "url": "CHAOS_URL", "timeout_ms": 800,
+                     "prepare": "app.chaos_request", "attempts": 4,
+                     "returns": "schemas/chaos_order.json",
+                     "call": "app.chaos_called"},
+    "chaos.whim": {"call": "app.chaos_whim", "attempts": 1,
+                   "args": "schemas/chaos_order.json"},
 }
 TEXT = {"type": "string", "minLength": 1, "maxLength": 200}
 SCHEMAS = {
@@ -60,6 +70,25 @@ $$;
 create function app.chaos_order(key text) returns void language sql as
     'insert into app.chaos_effects (key) values (key)';
 grant execute on all functions in schema app to authenticated, service_role;
+create function app.chaos_request(source text, event_id text) returns jsonb
+language sql as $$
+    select jsonb_build_object('body', jsonb_build_object('key',
+        source || ':' || event_id))
+$$;
+create function app.chaos_called(source text, event_id text, job_id bigint,
+    result jsonb)
+returns void language sql as
+    'insert into app.chaos_effects (key) values (result ->> ''key'')';
+create function app.chaos_whim(key text) returns void language plpgsql as $$
+begin
+    insert into app.chaos_effects (key) values ('whim ' || key);
+    if random() < 0.1 then
+        raise exception using errcode = 'LS907';
+    end if;
+end $$;
+grant execute on function app.chaos_request(text, text),
+    app.chaos_called(text, text, bigint, jsonb), app.chaos_whim(text)
+    to authenticated, service_role;
 create function app.chaos_gate() returns trigger language plpgsql as $$
 begin
     perform pg_advisory_xact_lock_shared(4711);
@@ -95,9 +124,52 @@ def contract(directory):
         (top / f"webhooks/{name}.json").write_text(json.dumps(
             {"webhook": name, "scheme": "standard", "role": "service_role",
              "body": "schemas/chaos_hook.json", "job": kind,
-             **({} if name == "chaos_batch" else {"serial": "/key"})}))
+             **({"serial": "/key"} if name in SERIAL else {})}))
         (hooks / name).write_text(secret)
     return top, hooks
+
+
+class Peer(Hearer):
+    """The service that some of the jobs call: it says the key that it is told.
+    Between hang() and heal() it says nothing, between fail() and heal() that it
+    cannot, or less."""
+
+    def __init__(self):
+        super().__init__(self.said)
+        self.mood, self.harmed = None, 0
+        self.well = threading.Event()
+
+    def said(self, request):
+        mood = self.mood
+        if mood:
+            self.harmed += 1
+        if mood == "hang":
+            self.well.wait(60)
+        elif mood == "fail":
+            return b"" if self.harmed % 3 == 0 else reply(503, "{}")
+        return reply(200, request.body)
+
+    def hang(self):
+        self.mood = "hang"
+        self.well.clear()
+
+    def fail(self):
+        self.mood = "fail"
+
+    def heal(self):
+        self.mood = None
+        self.well.set()
+
+    def asked(self, tag):
+        """The jobs as which each key of a run was asked for."""
+        jobs = {}
+        with self.lock:
+            for request in self.requests:
+                key = request.json()["key"]
+                if f":{tag}-" in key:
+                    jobs.setdefault(key, set()).add(
+                        request.headers["idempotency-key"])
+        return jobs
 
 
 def post(connection, source, event, body):
@@ -221,7 +293,7 @@ class Enqueuer(Client):
     transaction, which it sometimes thinks better of.  `outside` is a mistake:
     the jobs follow in a transaction of their own."""
 
-    MANY = 5
+    MANY, WHIMS = 5, 2
     CLAIMS = json.dumps({"sub": sut.ALICE, "role": "authenticated"})
     WHO = ("select set_config('request.jwt.claims', $c$%s$c$, true) is null, "
            "set_config('role', 'authenticated', true) is null;" % CLAIMS)
@@ -243,7 +315,10 @@ class Enqueuer(Client):
         keys = "'{" + ",".join(keys) + "}'::text[]"
         orders = f"insert into app.chaos_orders select unnest({keys});"
         jobs = ("select count(lockstep.enqueue('chaos.order', jsonb_build_"
-                f"object('key', k))) = 0 from unnest({keys}) k;")
+                f"object('key', k))) = 0 from unnest({keys}) k; "
+                "select count(lockstep.enqueue('chaos.whim', jsonb_build_"
+                "object('key', k), run_at => now() + random() * interval "
+                f"'1 second')) = 0 from unnest(({keys})[:{self.WHIMS}]) k;")
         if self.load.outside:
             return (f"begin; {self.WHO} {orders} commit; select '{word}'; "
                     f"select pg_sleep(0.02) is null; begin; {self.WHO} {jobs} "
