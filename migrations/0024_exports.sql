@@ -227,12 +227,17 @@ begin
 		and e.state in ('queued', 'running')
 		returning e.operation)
 	select g.operation, 'failed', count(*) from gone g group by 1;
-	-- It is tried again, later.
+	-- It is tried again, later. While its job is held here nobody begins it.
+	with late as materialized (
+		select e.id from lockstep.exports e
+		join lockstep.jobs j on j.id = e.job
+		where e.state = 'running'
+		and j.state in ('available', 'scheduled')
+		limit most
+		for update of j, e skip locked)
 	update lockstep.exports e
 	set state = 'queued', rate = null, updated_at = now()
-	from lockstep.jobs j
-	where e.state = 'running' and j.id = e.job
-	and j.state in ('available', 'scheduled');
+	from late where e.id = late.id;
 	delete from lockstep.exports e
 	where e.id = any(array(select o.id from lockstep.exports o
 		where o.state in ('failed', 'cancelled', 'expired')

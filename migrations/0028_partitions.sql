@@ -404,30 +404,17 @@ begin
 end
 $$;
 
--- The one next thing that a table needs at that time, done: what it was, or
--- NULL when all is as it should be.
-create function lockstep.partition_step(relation text, at timestamptz,
-	most integer default 10000) returns text
+-- The next thing that has to go, or that what went has left to be done.
+create function lockstep.partition_let_go(p lockstep.partitions, at timestamptz,
+	most integer) returns text
 language plpgsql
 set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
-set lock_timeout = '100ms'
 as $$
 declare
-	p lockstep.partitions;
 	o lockstep.partition_parts;
 	cut timestamptz;
 	done text;
 begin
-	select s.* into p from lockstep.partitions s
-	where s.relation = partition_step.relation for update skip locked;
-	if not found then
-		return null;
-	end if;
-	if p.made_until < lockstep.period_add(p.period,
-			lockstep.period_begin(p.period, at), p.ahead + 1) then
-		return lockstep.partition_make(p, most);
-	end if;
 	select d.* into o from lockstep.partition_parts d
 	where d.relation = p.relation and d.state = 'leaving' limit 1;
 	if found then
@@ -465,8 +452,43 @@ begin
 end
 $$;
 
--- A step of the first table that needs one, as of now: what was done, or why it was not. A failure
--- undoes its own step alone, and is kept until the next success.
+-- The one next thing that a table needs at that time, done: what it was, or
+-- NULL when all is as it should be. What goes does not wait for what comes.
+create function lockstep.partition_step(relation text, at timestamptz,
+	most integer default 10000) returns text
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set lock_timeout = '100ms'
+as $$
+declare
+	p lockstep.partitions;
+	done text;
+begin
+	select s.* into p from lockstep.partitions s
+	where s.relation = partition_step.relation for update skip locked;
+	if not found then
+		return null;
+	end if;
+	if p.made_until >= lockstep.period_add(p.period,
+			lockstep.period_begin(p.period, at), p.ahead + 1) then
+		return lockstep.partition_let_go(p, at, most);
+	end if;
+	begin
+		return lockstep.partition_make(p, most);
+	exception when others then
+		done := lockstep.partition_let_go(p, at, most);
+		if done is null then
+			raise;
+		end if;
+		return done;
+	end;
+end
+$$;
+
+-- A step of the first table that needs one, as of now: what was done, or why it
+-- was not. A failure undoes its own step alone, also when it took too long, and
+-- is kept until the next success.
 create function lockstep.partition_tend(out relation text, out done text,
 	out reason text) returns setof record
 language plpgsql security definer
@@ -486,7 +508,7 @@ begin
 			where s.relation = partition_tend.relation
 			and (s.failed_at is not null or s.tended_at is null
 				or s.tended_at < now() - interval '1 minute');
-		exception when others then
+		exception when query_canceled or others then
 			done := null;
 			reason := sqlerrm;
 			update lockstep.partitions s set

@@ -170,6 +170,26 @@ begin
 end
 $$;
 
+-- An event has occurred. Clocks may be off by a day; what is later than that has no
+-- part of its own and has to be moved when there is one, so that a caller could
+-- keep parts from being made. Our servers may know of later ones.
+create function app.refuse_later_event() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+	raise exception using errcode = 'check_violation',
+		constraint = 'events_occurred_check',
+		message = 'the event is yet to come';
+end
+$$;
+
+create trigger events_early before insert on app.events
+	for each row
+	when (current_setting('role') = 'authenticated'
+		and new.occurred_at > now() + interval '1 day')
+	execute function app.refuse_later_event();
+
 -- The argument says to lockstep where to look for what is unique. The trigger
 -- that claims runs after events_account, which says whose the event is.
 create trigger events_key before insert on app.events

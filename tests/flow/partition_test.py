@@ -44,6 +44,8 @@ class World:
         self.system = s = system
         self.serial = 0
         self.alice = s.token("authenticated", sut.ALICE)
+        # Who may tell what is yet to come.
+        self.server = s.token("service_role", None)
         self.company = s.get("/api/companies?limit=1&select=id",
                              self.alice).data[0]["id"]
 
@@ -63,7 +65,7 @@ class World:
                 **({"occurred_at": at.isoformat()} if at else {}), **more}
 
     def create(self, event):
-        return self.system.curl("POST", "/api/events", self.alice, event)
+        return self.system.curl("POST", "/api/events", self.server, event)
 
     def parts_of(self, tag):
         rows = self.sql("select external_id, tableoid::regclass from app.events "
@@ -88,6 +90,12 @@ class World:
         with contextlib.suppress(AssertionError):
             return [self.step(at)]
         return None
+
+    def tried_with(self, at, most):
+        """A step; what cannot be done says nothing."""
+        said = self.owner("select coalesce(lockstep.partition_step('app.events', "
+                          f"'{at.isoformat()}', {most}), '')", check=False)
+        return [said]
 
     def legal(self):
         """The parts leave no gap, are what is said of them, can be asked by
@@ -166,10 +174,10 @@ def once(w):
         reply = w.create(w.event(f"{tag}-1", month(count)))
         same((reply.status, reply.error["code"]), (409, "external_id_taken"))
         same(reply.error["issues"][0]["pointer"], "/external_id")
-    reply = w.system.curl("POST", "/api/events/batch", w.alice, {"events": [
+    reply = w.system.curl("POST", "/api/events/batch", w.server, {"events": [
         w.event(f"{tag}-{n}", month(n)) for n in (1, 2, 2, 3)]})
     same(reply.data, {"accepted": 2, "duplicates": 2}, reply.body)
-    reply = w.system.curl("POST", "/api/events", w.alice, [
+    reply = w.system.curl("POST", "/api/events", w.server, [
         w.event(f"{tag}-{n}", month(-n)) for n in (1, 2, 3, 4, 4)] +
         [w.event(f"{tag}-5", kind="x")])
     same((reply.data["accepted"], reply.data["duplicates"],
@@ -192,7 +200,7 @@ def once_at_once(w):
     def together(path):
         events = [w.event(f"{tag}-{n}", month(rng.randrange(-2, 5)))
                   for n in range(30)]
-        reply = w.system.curl("POST", path, w.alice, events if path ==
+        reply = w.system.curl("POST", path, w.server, events if path ==
                               "/api/events" else {"events": events})
         return reply.data["accepted"]
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
@@ -443,6 +451,51 @@ def let_go(w):
     same(w.create(w.event(f"{tag}-1", month(now))).status, 409)
     same(w.settle(month(now)), ["took 1 rows out of app.events_before"])
     same(w.create(w.event(f"{tag}-1", month(now))).status, 201)
+    w.legal()
+
+
+@case
+def goes_all_the_same(w):
+    """What cannot be made keeps nothing that is too old: that goes, and then why
+    the other was not is said again."""
+    tag = w.tag()
+    made = datetime.datetime.fromisoformat(w.sql(
+        "select made_until at time zone 'UTC' from lockstep.partitions"))
+    next_ = (made.year - TODAY.year) * 12 + made.month - TODAY.month
+    for n in range(5):
+        same(w.create(w.event(f"{tag}-{n}", month(next_, n + 1))).status, 201)
+    done = []
+    while said := wait_for(lambda: w.tried_with(month(next_ - 3), 4),
+                           "a step")[0]:
+        done.append(said.split()[0])
+    done = collections.Counter(done)
+    print(f"# {done}")
+    same((done["made"], done["detached"] == done["dropped"] > 0), (0, True))
+    same(w.settle(month(next_ - 3)), [f"made {name_of(next_)}"])
+    same(w.parts_of(tag), [name_of(next_)] * 5)
+    w.legal()
+
+
+@case
+def yet_to_come(w):
+    """A caller tells of what has occurred, as far as clocks go; what is later is
+    refused, alone or among others. Our servers may."""
+    tag = w.tag()
+
+    def at(hours):
+        return (datetime.datetime.now(datetime.timezone.utc)
+                + datetime.timedelta(hours=hours))
+    later = w.event(f"{tag}-1", at(26))
+    refused = w.system.curl("POST", "/api/events", w.alice, later)
+    same((refused.status, refused.error["code"]), (422, "event_yet_to_come"))
+    same(refused.error["issues"][0]["pointer"], "/occurred_at")
+    for path, body in (("/api/events/batch", {"events": [later]}),
+                       ("/api/events", [later])):
+        same(w.system.curl("POST", path, w.alice, body).status, 422, path)
+    some = w.system.curl("POST", "/api/events", w.alice, [
+        w.event(f"{tag}-2", at(-1)), later, w.event(f"{tag}-3", at(23))])
+    same((some.data["accepted"], some.data["rejected"]), (2, 1), some.body)
+    same(w.create(later).status, 201, "our server")
     w.legal()
 
 
