@@ -71,6 +71,15 @@ class Tools:
             written.rename(known)
         return said
 
+    def place(self, script):
+        """A copy of a script where it finds the packages, which is whole
+        whoever else makes it."""
+        copy = self.home / script.name
+        new = copy.with_suffix(f".{os.getpid()}")
+        new.write_bytes(script.read_bytes())
+        new.rename(copy)
+        return copy
+
     def link(self, directory):
         """Has sources in a directory find the packages."""
         (directory / "node_modules").symlink_to(self.home / "node_modules")

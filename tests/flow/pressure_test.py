@@ -63,11 +63,19 @@ class World:
         return [line for line in self.system.log_lines()
                 if line["event"] == name]
 
+    def pressed(self):
+        """Whether each process of the server says that the queue is too far
+        behind: they look one by one."""
+        last = {line["pid"]: line["event"] == "backpressure" for line in
+                self.system.log_lines()
+                if line["event"] in ("backpressure", "backpressure_over")}
+        return [last.get(pid, False) for pid in self.system.workers(0)]
+
     def turned_away(self):
-        return self.hook().status == 503
+        return all(self.pressed()) and self.hook().status == 503
 
     def let_in(self):
-        return self.hook().status == 202
+        return not any(self.pressed()) and self.hook().status == 202
 
     def age(self, seconds):
         """Makes all that waits older."""
@@ -91,7 +99,7 @@ def too_deep(w):
         assert reply.status in (202, 503), reply.body
         if reply.status == 503:
             break
-    wait_for(w.turned_away, "events to be turned away")
+    wait_for(w.turned_away, "events to be turned away", 60)
     rows = w.sql("select count(*) from lockstep.inbox")
     refused(w.hook())
     wait_for(lambda: w.ingest().status == 503, "records to be turned away")
@@ -119,7 +127,7 @@ def between_the_marks(w):
     seen = w.figure("lockstep_backpressure_rejected_total")
     wait_for(lambda: w.hook().status == 503 and w.figure(
         "lockstep_backpressure_rejected_total") > seen + 20,
-        "many to be turned away")
+        "many to be turned away", 60)
     same(w.edges("backpressure_over"), [])
     w.sql("update lockstep.jobs set run_at = now(), state = 'available' where "
           "state = 'scheduled' and kind = 'feedback.record'")
@@ -130,11 +138,11 @@ def workers_come(w):
     """With workers it resumes by itself, and each event that was acknowledged
     is there and worked on, once."""
     with Worker(w.system, "worker"):
-        wait_for(w.let_in, "events to be let in")
+        wait_for(w.let_in, "events to be let in", 60)
         wait_for(lambda: w.ingest().status == 200, "records to be let in")
         wait_for(lambda: w.sql(
             "select count(*) from lockstep.jobs where kind = 'feedback.record' "
-            "and state <> 'done'") == "0", "all to be done")
+            "and state <> 'done'") == "0", "all to be done", 60)
     same(set(w.sql("select event_id from lockstep.inbox").split()), w.accepted)
     same(w.sql("select count(*) from lockstep.jobs where kind = "
                "'feedback.record' and state = 'done'"), str(len(w.accepted)))
@@ -165,7 +173,8 @@ def too_old(w):
 def a_paused_queue_has_an_end(w):
     """A paused queue may grow old, and not without end."""
     w.sql("insert into lockstep.queues (name, paused) values ('webhooks', true)")
-    wait_for(w.turned_away, "events to be turned away")
+    wait_for(lambda: w.hook().status == 503, "an event to be turned away", 60)
+    wait_for(w.turned_away, "events to be turned away", 60)
     w.sql("delete from lockstep.queues")
 
 
@@ -175,7 +184,7 @@ def another_queue(w):
     with Worker(w.system, "second"):
         wait_for(lambda: w.sql("select count(*) from lockstep.jobs where state "
                                "= 'available' and kind = 'feedback.record'"
-                               ) == "0", "the queue to be empty")
+                               ) == "0", "the queue to be empty", 60)
     w.sql("insert into lockstep.jobs (kind, args, claims, role, run_at, state) "
           "select 'letter.generate', '{}', '{}', 'service_role', now() - "
           f"interval '1 h', 'available' from generate_series(1, {3 * DEPTH})")
@@ -202,7 +211,7 @@ def the_look_fails(w):
              "lockstep_pressure_failures_total" in
              w.system.ops("/metrics").body.decode(), "a failure to be counted")
     same(w.hook().status, 503)
-    wait_for(w.let_in, "events to be let in", 30)
+    wait_for(w.let_in, "events to be let in", 60)
     assert w.edges("pressure_unknown"), "no word of it"
     w.sql("grant execute on function lockstep.pressure(text[], text[], "
           "integer) to lockstep")

@@ -4,10 +4,12 @@ path by a script, and keeps what came."""
 
 import http.server
 import threading
+import time
 
 
 class Request:
     def __init__(self, handler, body):
+        self.at = time.monotonic()
         self.path = handler.path
         self.headers = {k.lower(): v for k, v in handler.headers.items()}
         self.body = body

@@ -93,7 +93,7 @@ def attempts(s):
         same(job(s, more[0], "attempt, reason"), "2|exhausted")
         same(told(s, "replay", *map(str, ids + more))["changed"], 2)
         tap.wait_for(lambda: states(s, ids + more) == {"dead": 2},
-                     "them to fail again", 20)
+                     "them to fail again", 60)
     same(job(s, ids[0], "attempt, max_attempts, replayed_from"), "6||3")
     same(job(s, more[0], "attempt, max_attempts, replayed_from"), "4|4|2")
 
@@ -223,8 +223,7 @@ def a_race_of_keys(s):
                                         check=False))
         tap.wait_for(lambda: s.cluster.psql(
             "select count(*) from pg_stat_activity where wait_event_type = "
-            "'Lock' and query like '%operate_jobs%'") == "1", "the replay",
-            10)
+            "'Lock' and query like '%operate_jobs%'") == "1", "the replay")
         first.ask("commit; select 1")
         done = later()
     same((done.returncode, json.loads(done.stdout)["skipped"]), (1, 1))
@@ -266,6 +265,7 @@ def in_order(s):
 def rated(s):
     """With a rate they are due one after the other."""
     _, ids = dead(s, 50)
+    began = time.monotonic()
     out = told(s, "replay", *map(str, ids), "--rate", "10/s")
     same(out["changed"], 50)
     same(s.cluster.psql(
@@ -273,11 +273,10 @@ def rated(s):
         "(where state = 'scheduled'), round(extract(epoch from max(run_at) - "
         "min(run_at)), 1) from lockstep.jobs where id = any(array"
         f"{ids}::bigint[])"), "10|40|4.9")
-    began = time.monotonic()
     with Worker(s, "rated"):
         drained(s, ids)
     print(f"# 50 at 10/s in {time.monotonic() - began:.1f} s")
-    same(2.5 <= time.monotonic() - began <= 12, True)
+    same(2.5 <= time.monotonic() - began <= 30, True)
 
 
 @case
@@ -320,7 +319,7 @@ def resting(s):
         ids = leave(s, "test.other", numbers(n, 2))
         drained(s, leave(s, "test.effect", numbers(n + 5, 1)))
         tap.wait_for(lambda: 'lockstep_queue_paused{queue="other"} 1'
-                     in s.ops("/metrics").body.decode(), "the gauge", 20)
+                     in s.ops("/metrics").body.decode(), "the gauge", 60)
         same(states(s, ids), {"available": 2})
         jobs(s, "resume", "other")
         drained(s, ids)
@@ -415,6 +414,7 @@ def figures(s):
     _, gone = dead(s, 3)
     jobs(s, "pause", "other")
     waits = leave(s, "test.other", numbers(n + 10, 2))
+    began = time.monotonic()
     s.cluster.psql("update lockstep.jobs set run_at = now() - interval '90 s' "
                    f"where id = {waits[0]}")
     wanted = ['lockstep_jobs{queue="other",state="available"} 2',
@@ -423,7 +423,6 @@ def figures(s):
               'lockstep_jobs{queue="letters",state="dead"} 0',
               'lockstep_jobs_dead{kind="test.effect"} 3',
               'lockstep_job_oldest_available_age_seconds{queue="default"} 0']
-    began = time.monotonic()
     with Worker(s, "figures"):
         def missing():
             text = s.ops("/metrics").body.decode()

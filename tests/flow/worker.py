@@ -23,6 +23,9 @@ KINDS = {
     "test.effect": {"call": "app.test_effect"},
     "test.batch": {"call": "app.test_effect", "batch": 50, "attempts": 2,
                    "backoff": {"base_ms": 20, "max_ms": 20}},
+    # As often again as it is killed.
+    "test.many": {"call": "app.test_effect", "batch": 50,
+                  "backoff": {"base_ms": 20, "max_ms": 20}},
     "test.other": {"call": "app.test_effect", "queue": "other"},
     "test.fail": {"call": "app.test_fail", "attempts": 3,
                   "dead": "app.test_dead",
@@ -138,7 +141,8 @@ class Writer:
         self.port_file = s.directory / "writer.port"
         self.mood = s.directory / "writer.mood"
         self.shelf = s.directory / "writer.shelf"
-        self.port, self.process = 0, None
+        # One that nobody else gets while it is dead.
+        self.port, self.process = sut.free_port(), None
         secrets = s.directory / "service-secrets"
         secrets.mkdir(exist_ok=True)
         self.secret = secrets / "WRITER_SECRET"
@@ -155,7 +159,6 @@ class Writer:
                  "--mood", str(self.mood)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         tap.wait_for(self.port_file.exists, "the writer")
-        self.port = int(self.port_file.read_text())
 
     def kill(self):
         self.process.kill()
@@ -185,7 +188,7 @@ def is_stopped(pid):
         return all(file.read_text().rsplit(")", 1)[1].split()[0] in "TXZ"
                    for file in pathlib.Path(f"/proc/{pid}/task").glob(
                        "*/stat"))
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 
@@ -222,7 +225,7 @@ class Worker:
         self.signal_children(signal.SIGCONT)
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
+        self.process.wait(60)
 
     def children(self):
         done = subprocess.run(["pgrep", "-P", str(self.process.pid)],
