@@ -2,6 +2,7 @@
 """A database that hangs or is gone: who needs it is refused at once, who does
 not is served, no thread stays behind, and all is well again without help."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -19,7 +20,7 @@ from client import Client, Closed, request
 from tap import case, same, wait_for
 
 LIST = "/api/letters?limit=5"
-THREADS, DEADLINE_MS = 4, 500
+THREADS, DEADLINE_MS = 4, 2000
 SESSIONS = THREADS + 1  # that of the thread that tells the figures
 REFUSED = "the database has failed too often of late"
 
@@ -45,14 +46,17 @@ class Hung:
 
     def sessions(self):
         for pid in self.children():
-            line = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
-            if b"postgres: lockstep " in line:
-                yield pid
+            with contextlib.suppress(OSError):
+                line = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+                if b"postgres: lockstep " in line:
+                    yield pid
 
     def stop(self, pids):
         for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
-            self.stopped.append(pid)
+            # Others than sessions come and go.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+                self.stopped.append(pid)
 
     def __enter__(self):
         if self.postmaster:
@@ -151,7 +155,7 @@ def events(s, name):
 def well(s):
     """All threads serve, and nothing is left of what was."""
     wait_for(lambda: all(s.get(LIST, s.alice).status == 200
-                         for _ in range(20)), "twenty 200s in a row", 15)
+                         for _ in range(20)), "twenty 200s in a row", 60)
     same(figure(s, "lockstep_breakers_open"), 0, "open breakers")
     wait_for(lambda: figure(s, "lockstep_in_flight") == 1, "idle threads")
     wait_for(lambda: len(events(s, "breaker_opened")) ==
@@ -182,15 +186,15 @@ def hung_under_load(s):
     """All of Postgres hangs under load: the first requests end at their
     deadline, the rest are refused by the breaker, and whoever needs no
     database is served; when it goes on, so does the service."""
-    opened = figure(s, "lockstep_breaker_open_total")
     connect_all(s)
+    opened = figure(s, "lockstep_breaker_open_total")
     with Client(s.port, 30) as c:
         before = ask_without_database(s, c)
         with Hung(s.cluster), Crowd(s) as crowd:
             began = time.monotonic()
             wait_for(lambda: is_open(s), "the breaker to open")
             took = time.monotonic() - began
-            wait_for(lambda: crowd.told[503] >= 2000, "refusals")
+            wait_for(lambda: crowd.told[503] >= 2000, "refusals", 60)
             then = ask_without_database(s, c)
             same(s.ops("/healthz").status, 200, "/healthz")
             same(s.ops("/readyz").status, 503, "/readyz")
@@ -213,15 +217,17 @@ def refused_without_trying(s):
     with Hung(s.cluster):
         open_up(s)
         seen = len(events(s, "request"))
+        began = time.monotonic()
         with Client(s.port, 30) as c:
             for _ in range(300):
                 same(c.ask(request("GET", LIST, s.alice)).status, 503)
+        took = time.monotonic() - began
         causes = Counter(line["cause"] for line in events(s, "request")[seen:]
                          if line.get("operation") == "letters.list")
     print(f"# {dict(causes)}")
     same(sum(causes.values()), 300, "requests in the log")
-    # 300 refusals take less than a few pauses.
-    assert causes[REFUSED] >= 290, causes
+    # 300 refusals take less than a few pauses, of 250 ms at least.
+    assert 300 - causes[REFUSED] <= 2 + 4 * took, (causes, took)
     well(s)
 
 
@@ -241,16 +247,28 @@ def clients_gone(s):
     well(s)
 
 
+def all_hung(s):
+    """The sessions of all threads, which hang; None when one was between two
+    sessions.  A sweep may have had another."""
+    connect_all(s)
+    hung = Hung(s.cluster, postmaster=False)
+    hung.__enter__()
+    if len(hung.stopped) >= SESSIONS:
+        return hung
+    hung.__exit__()
+    return None
+
+
 @case
 def sessions_hung(s):
     """Only the sessions hang: they are given up, and new ones serve, before
     the old go on."""
-    connect_all(s)
-    with Hung(s.cluster, postmaster=False) as hung:
+    with contextlib.ExitStack() as stack:
+        hung = wait_for(lambda: all_hung(s), "each session to hang", 60)
+        stack.push(hung)
         sessions = len(hung.stopped)
-        same(sessions, SESSIONS, "sessions that hang")
         with Crowd(s) as crowd:
-            wait_for(lambda: crowd.told[200] >= 500, "new sessions")
+            wait_for(lambda: crowd.told[200] >= 500, "new sessions", 60)
             told = crowd.finish()
         well(s)
     print(f"# {dict(told)}, {sessions} sessions hung")
@@ -268,11 +286,11 @@ def postmaster_killed(s):
         wait_for(lambda: crowd.told[200] >= 100, "replies")
         os.kill(Hung(s.cluster).pid, signal.SIGKILL)
         wait_for(lambda: is_open(s), "the breaker to open")
-        wait_for(lambda: crowd.told[503] >= 500, "refusals")
+        wait_for(lambda: crowd.told[503] >= 500, "refusals", 60)
         seen = crowd.told[200]
-        wait_for(lambda: start_again(s.cluster), "another postmaster", 30)
+        wait_for(lambda: start_again(s.cluster), "another postmaster", 60)
         began = time.monotonic()
-        wait_for(lambda: crowd.told[200] >= seen + 100, "replies")
+        wait_for(lambda: crowd.told[200] >= seen + 100, "replies", 60)
         took = time.monotonic() - began
         told = crowd.finish()
     print(f"# {dict(told)}, well {took:.1f} s after the start")
@@ -349,7 +367,8 @@ def stops_while_it_hangs(s):
 
 
 def main():
-    settings = {"workers": 1, "threads": THREADS, "connect_timeout_ms": 300,
+    settings = {**sut.PATIENT, "workers": 1, "threads": THREADS,
+                "connect_timeout_ms": 1000,
                 "request_timeout_ms": DEADLINE_MS, "reconnect_max_ms": 1000}
     with sut.System(instances=1, settings=settings) as s:
         s.alice = s.token("authenticated", sut.ALICE)

@@ -170,7 +170,8 @@ def in_flight(s):
     same(again.status, 409)
     same(again.error["code"], "request_in_progress")
     same(again.headers["retry-after"], "1")
-    assert took < 0.5, took
+    # To wait for the first would take 12 s.
+    assert took < 5, took
     same(first.finish().status, 201)
     again = s.curl("POST", "/api/letters", s.alice, letter("in flight"),
                    headers)
@@ -242,22 +243,27 @@ def repeats_at_once(s):
           f"{KEYS * REPEATS} identical replies, {took:.1f} s")
 
 
+def kill(pid):
+    """Kills a process, unless it has ended by itself."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def kill_worker(s):
     number = random.randrange(s.instances)
     pids = s.workers(number)
     if not pids:
         return False
-    os.kill(random.choice(pids), signal.SIGKILL)
-    return True
+    return kill(random.choice(pids))
 
 
 def kill_backend(s):
     pid = s.cluster.psql("select pid from pg_stat_activity where usename = "
                          "'lockstep' order by random() limit 1", check=False)
-    if not pid.isdigit():
-        return False
-    os.kill(int(pid), signal.SIGKILL)
-    return True
+    return pid.isdigit() and kill(int(pid))
 
 
 def kill_postgres(s):
@@ -288,7 +294,7 @@ def killed_at_random(s):
             same(json.loads(reply[2])["data"]["title"], title)
             acknowledged[n].append((title, reply))
 
-    def kill():
+    def kill_on():
         ways = [kill_worker, kill_worker, kill_worker, kill_backend,
                 kill_backend, kill_postgres]
         try:
@@ -302,7 +308,7 @@ def killed_at_random(s):
                          before + CLIENTS, "writes after a kill", 60)
         finally:
             over.set()
-    together(CLIENTS + 1, lambda n: kill() if n == CLIENTS else write(n))
+    together(CLIENTS + 1, lambda n: kill_on() if n == CLIENTS else write(n))
     took = time.monotonic() - began
     there = titles(s, "killed ")
     wanted = {title for mine in acknowledged for title, _ in mine}
@@ -337,7 +343,7 @@ def old_keys_are_swept(s):
     s.start(0)
     wait_for(lambda: s.cluster.psql(
         "select count(*) from lockstep.idempotency where kept_at < now() - "
-        "interval '72 hours'") == "0", "the sweep", 15)
+        "interval '72 hours'") == "0", "the sweep, or the next one", 90)
     same(s.cluster.psql("select count(*) from lockstep.idempotency where "
                         "kept_at < now() - interval '70 hours'"), "1")
 
@@ -376,7 +382,7 @@ def main():
         os.chmod(directory, 0o755)
         contract = without_rates(directory)
         with sut.System(instances=2, contract=contract, settings={
-                "reconnect_max_ms": 200}) as s:
+                **sut.PATIENT, "reconnect_max_ms": 200}) as s:
             s.alice = s.token("authenticated", ALICE)
             s.bob = s.token("authenticated", BOB)
             return tap.run(s)

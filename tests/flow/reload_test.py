@@ -45,15 +45,16 @@ def edit(system, file, change):
 
 def settled(system, number, count=2):
     """Only the workers of the last generation are left."""
-    wait_for(lambda: len(system.workers(number)) == count, "old workers to end")
+    wait_for(lambda: len(system.workers(number)) == count,
+             "old workers to end", 60)
 
 
 @case
 def under_load(s):
     """10 reloads of two instances under load: no request fails."""
-    reads = load.Load(s, LIST, s.alice, seconds=60, connections=8)
+    reads = load.Load(s, LIST, s.alice, seconds=300, connections=8)
     writes = load.Load(s, "/api/letters", s.alice, "POST",
-                       json.dumps(sut.NEW_LETTER), seconds=60, connections=4)
+                       json.dumps(sut.NEW_LETTER), seconds=300, connections=4)
     count = 0
     while count < 10 and reads.running():
         reloaded(s, count % 2)
@@ -189,7 +190,7 @@ def last_lines_of_the_retired(s):
     for number in (0, 1):
         os.kill(s.pid(number), signal.SIGHUP)
     wait_for(lambda: not any(os.path.exists(f"/proc/{pid}")
-                             for pid in before), "the retired to end")
+                             for pid in before), "the retired to end", 60)
     same(logged(s, ids), sorted(ids), "the lines of the requests")
 
 
@@ -205,6 +206,12 @@ def last_lines_before_a_stop(s):
     s.ready()
 
 
+def between_writes(log):
+    """The text of a log, unless a line is being written just now."""
+    text = log.read_text()
+    return text if text.endswith("\n") else None
+
+
 @case
 def lines_of_the_killed(s):
     """A worker that is killed leaves whole lines, and all but those of its
@@ -217,7 +224,8 @@ def lines_of_the_killed(s):
             os.kill(pid, signal.SIGKILL)
     s.ready()
     for number in (0, 1):
-        for line in s.log_path(number).read_text().splitlines():
+        for line in wait_for(lambda: between_writes(s.log_path(number)),
+                             "the end of a line").splitlines():
             assert json.loads(line)["time"], line
 
 
@@ -241,9 +249,10 @@ def main():
         # Schemas of the language are named relative to the contract.
         shutil.copytree(sut.TOP / "schemas", pathlib.Path(directory) /
                         "schemas")
-        with sut.System(contract=contract, settings={
-                "workers": 2, "lock_timeout_ms": 9000,
-                "statement_timeout_ms": 9000}) as s:
+        with sut.System(contract=contract, read_timeout="30s", settings={
+                **sut.PATIENT, "workers": 2, "lock_timeout_ms": 20000,
+                "statement_timeout_ms": 20000, "request_timeout_ms": 22000,
+                "drain_ms": 15000}) as s:
             s.alice = s.token("authenticated", sut.ALICE)
             return tap.run(s)
 

@@ -200,7 +200,7 @@ def caught_up(s):
     """The one worker logs in order: behind this line all is in the log."""
     ident = s.ids.new()
     s.get(LIST, s.bob, headers={"X-Request-Id": ident})
-    wait_for(lambda: ident in logged(s), "the log to hold a request", 5)
+    wait_for(lambda: ident in logged(s), "the log to hold a request", 60)
 
 
 def is_settled(s):
@@ -209,7 +209,7 @@ def is_settled(s):
     caught_up(s)
     wanted = s.ids.sent
     must = set(wanted) - s.ids.lost
-    wait_for(lambda: must <= set(logged(s)), "the log to hold all", 5)
+    wait_for(lambda: must <= set(logged(s)), "the log to hold all", 60)
     Victim(s).finish()
     extra = {i: n for i, n in logged(s).items() if n > wanted[i]}
     same(extra, {}, "requests that nobody made")
@@ -404,8 +404,10 @@ def connections_are_kept(s):
         before = connections(s)
         for name in ("401", "400 JSON", "404", "415", "422") * 20:
             a.attack(name, sled(8192))
-        same(connections(s), before, "connections after 100 requests")
-    assert before, "there is none"
+        after = connections(s)
+        # One that was closed just before may be gone.
+        same(after - before, set(), "new ones after 100 requests")
+    assert after, "there is none"
 
 
 def connections(s):
@@ -425,6 +427,7 @@ def site(text, word):
     """The site with few upstream connections, so that all share them, and
     with bodies for lockstep to refuse, on the operators' door as well."""
     for old, new in (("keepalive 64;", "keepalive 2;"),
+                     ("keepalive_timeout 1s;", "keepalive_timeout 50s;"),
                      ("client_max_body_size 256k;",
                       "client_max_body_size 8m;"),
                      ("client_max_body_size 1k;", "client_max_body_size 8m;"),
@@ -443,7 +446,8 @@ def site(text, word):
 def begin(s):
     """What an earlier case left behind, failing, is not of this one."""
     caught_up(s)
-    s.ids.sent.clear()
+    # What a client gave up may come late.
+    s.ids.sent = Counter(s.ids.lost)
     s.known = sum(1 for _ in s.log_lines())
     s.cluster.psql("delete from app.letters where title = 'FORGED'")
     s.pids = s.workers(0)
@@ -482,7 +486,7 @@ def main():
     register("on")
     register("off")
     with sut.System(instances=1, settings={
-            "workers": 1, "threads": 4, "body_limit_bytes": LIMIT},
+            **sut.PATIENT, "workers": 1, "threads": 4, "body_limit_bytes": LIMIT},
             edit=lambda text: site(text, "on")) as s:
         s.alice = s.token("authenticated", sut.ALICE)
         s.bob = s.token("authenticated", sut.BOB)

@@ -35,6 +35,13 @@ if PG_BIN:
     os.environ["PATH"] = f"{PG_BIN}:{os.environ['PATH']}"
 ALICE = "11111111-1111-4111-8111-111111111111"
 BOB = "22222222-2222-4222-8222-222222222222"
+# Settings of a server that refuses nobody only since the machine is slow: for
+# tests in which no request may fail.  nginx waits for 15 s.
+PATIENT = {
+    "connect_timeout_ms": 12000, "lock_timeout_ms": 12000,
+    "statement_timeout_ms": 12000, "request_timeout_ms": 12000,
+    "queue_timeout_ms": 12000, "queue_target_ms": 0,
+}
 NEW_LETTER = {
     "title": "Notice of cancellation",
     "body": "Please cancel my subscription at the end of the month.",
@@ -175,7 +182,7 @@ class Held:
         if self.psql.poll() is None:
             self.psql.stdin.write("rollback;\n")
             self.psql.stdin.close()
-            self.psql.wait(10)
+            self.psql.wait(60)
 
 
 class System:
@@ -351,6 +358,14 @@ class System:
         if wait:
             tap.wait_for(lambda: self._accepts(number) or
                          self._died(name), f"{name} to listen")
+            # They are made one after the other behind that.
+            wanted = self._setting(number, "workers")
+            tap.wait_for(lambda: len(self.workers(number)) == wanted or
+                         self._died(name), f"{wanted} workers of {name}")
+
+    def _setting(self, number, key):
+        text = self.config_path(number).read_text()
+        return int(re.search(rf"^{key} = (\d+)$", text, re.MULTILINE)[1])
 
     def _died(self, name):
         if self.process[name].poll() is not None:
@@ -372,11 +387,32 @@ class System:
     def _children(self, number, looks):
         """The pids of an instance's processes that look at the database, or of
         its others."""
-        done = subprocess.run(["pgrep", "-lP", str(self.pid(number))],
-                              capture_output=True, text=True, check=False)
-        children = [line.split() for line in done.stdout.splitlines()]
-        return [int(pid) for pid, name in children
+        children = {}
+
+        def told():
+            children.clear()
+            children.update(self._named(number))
+            return None not in children.values()
+        tap.wait_for(told, "each process to be a worker or a look")
+        return [pid for pid, name in children.items()
                 if (name == "lockstep-look") == looks]
+
+    def _named(self, number):
+        """Pids and names of its processes.  One that was forked just now has
+        its parent's name, and no threads: it has none yet."""
+        done = subprocess.run(["pgrep", "-P", str(self.pid(number))],
+                              capture_output=True, text=True, check=False)
+        for pid in done.stdout.split():
+            try:
+                text = pathlib.Path(f"/proc/{pid}/status").read_text()
+            except OSError:
+                continue
+            fields = dict(line.split(":", 1) for line in text.splitlines())
+            name = fields["Name"].strip()
+            if fields["State"].split()[0] in "ZX":
+                continue
+            yield int(pid), name if name == "lockstep-look" or \
+                int(fields["Threads"]) > 1 else None
 
     def workers(self, number):
         """The pids of an instance's worker processes."""
@@ -464,7 +500,7 @@ class System:
         """Renders the site anew for a new nginx, without the old one's
         connections."""
         self.process["nginx"].send_signal(signal.SIGTERM)
-        self.process["nginx"].wait(10)
+        self.process["nginx"].wait(60)
         self._render_site()
         self.start_nginx()
         self.ready()
@@ -561,8 +597,9 @@ class Later(threading.Thread):
 
     def run(self):
         began = time.monotonic()
-        self.reply = self.call()
+        reply = self.call()
         self.took_s = time.monotonic() - began
+        self.reply = reply      # at last: who sees it sees the time, too
 
     def finish(self):
         self.join(40)
