@@ -17,13 +17,14 @@
 enum {
 	CHORE_COUNT_MAX = 16,
 	AGAIN_MS = 1000,	/* after a failure, at least */
+	REST_MS = 10000,	/* after a long one, at most */
 	LOOK_MS = 200,		/* is it time to end? at most */
 };
 
 struct chore {
 	const char *name;		/* in the log */
 	unsigned period_ms;		/* or so many times as long as it */
-	unsigned share;			/* took, whichever is more */
+	unsigned share;			/* took, whichever is more: a rest */
 	/* *more: at once again, there was more than was done. */
 	enum problem (*run)(struct crew *crew, struct scope *sc,
 	    struct store *store, bool *more);
@@ -77,6 +78,7 @@ static void
 do_chore(struct chores *c, const struct chore *chore, uint64_t *due_ns)
 {
 	uint64_t began_ns = clock_now_ns(), pause_ms = chore->period_ms;
+	uint64_t rest_ms;
 	bool more = false;
 
 	arena_reset(c->arena);
@@ -90,10 +92,10 @@ do_chore(struct chores *c, const struct chore *chore, uint64_t *due_ns)
 	*due_ns = clock_now_ns();
 	if (more)
 		return;
-	if ((*due_ns - began_ns) * chore->share > pause_ms * 1000000)
-		*due_ns += (*due_ns - began_ns) * chore->share;
-	else
-		*due_ns += pause_ms * 1000000;
+	rest_ms = (*due_ns - began_ns) * chore->share / 1000000;
+	if (rest_ms > REST_MS)
+		rest_ms = REST_MS;
+	*due_ns += (rest_ms > pause_ms ? rest_ms : pause_ms) * 1000000;
 }
 
 /* Does what is due; how long nothing is. */
