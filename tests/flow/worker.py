@@ -185,7 +185,7 @@ def is_stopped(pid):
         return all(file.read_text().rsplit(")", 1)[1].split()[0] in "TXZ"
                    for file in pathlib.Path(f"/proc/{pid}/task").glob(
                        "*/stat"))
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 
@@ -222,7 +222,7 @@ class Worker:
         self.signal_children(signal.SIGCONT)
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
+        self.process.wait(60)
 
     def children(self):
         done = subprocess.run(["pgrep", "-P", str(self.process.pid)],
