@@ -179,7 +179,8 @@ const cases = {
         must(await kind.inputValue() === "test.fick", "what was typed is gone");
         await kind.fill("");
         await button(page, "Show 1 new").click();
-        must(await row(page, "test.fickle").count() === 3, "it was not let in");
+        await row(page, "test.fickle").nth(2).waitFor();
+        must(await row(page, "test.fickle").count() === 3, "more were let in");
         page.watch.fine();
     },
 
@@ -187,8 +188,11 @@ const cases = {
         const page = await enter(browser, "queues");
 
         await button(page, "Pause letters").click();
-        await row(page, "letters").getByText("paused").waitFor();
-        await notice(page, "The queue letters rests.").waitFor();
+        // A notice goes by itself.
+        await Promise.all([
+            notice(page, "The queue letters rests.").waitFor(),
+            row(page, "letters").getByText("paused").waitFor(),
+        ]);
         await seen(page, "queues");
         await button(page, "Resume letters").click();
         await row(page, "letters").getByText("working").waitFor();
@@ -206,6 +210,9 @@ const cases = {
         await page.locator(".service.open, .service.half_open").first().waitFor();
         await seen(page, "breaker-open");
         await control("mood", "{}");
+        // Those that were tried before wait for longer and longer.
+        await control("sql", "update lockstep.jobs set run_at = now() " +
+            "where kind = 'letter.generate' and state = 'scheduled'");
         await page.locator(".service.closed").first().waitFor();
         await page.locator(".service.open").first().waitFor({ state: "detached" });
         await shot(page, "ops-breaker-closed");
@@ -231,7 +238,7 @@ const cases = {
         await row(page, "events").first().getByText("ready").waitFor();
         must(await done() === 1, "it is not at its end");
 
-        await control("sql", "update pace.pace set s = 0.02");
+        await control("sql", "update pace.pace set s = 0.05");
         await api("POST", "/events/export?format=ndjson");
         const other = row(page, "ndjson");
         await page.mouse.move(0, 0);
@@ -307,7 +314,8 @@ const cases = {
         const { now } = await page.evaluate(() => ({ now: Date.now() }));
         await page.waitForFunction((t) => Date.now() - t > 6000, now);
         const asked = page.watch.requests.length - before;
-        must(asked <= 8, `${asked} requests in six seconds`);
+        const took = await page.evaluate((t) => Date.now() - t, now);
+        must(asked <= 8 * took / 6000, `${asked} requests in ${took} ms`);
         await control("start");
         await button(page, "Try now").click();
         await page.getByText("The API does not answer").waitFor({ state: "detached" });

@@ -16,63 +16,69 @@ from tap import case, same
 from worker import Worker
 
 # Each change is a transaction of its own; the mix has inserts by one and by
-# many, late ones, changes of score, key and time, and deletes.
+# many, late ones, changes of score, key and time, and deletes. Writers come in
+# each other's way, which undoes a change and ends nobody.
 WRITING = """
 create schema test;
-create procedure test.write(times integer, seed double precision)
-language plpgsql as $$
+create procedure test.change(i integer) language plpgsql as $$
 declare
     company uuid;
     other uuid;
-    dice double precision;
+    dice double precision := random();
+begin
+    select id into company from app.companies
+        order by id offset floor(random() * 5) limit 1;
+    if dice < 0.45 then
+        insert into app.events (company_id, kind, score, occurred_at)
+        values (company, 'nps', floor(random() * 11),
+            now() - random() * interval '2 hours');
+    elsif dice < 0.55 then
+        insert into app.events (company_id, kind, score, occurred_at)
+        select company, 'csat', 1 + n % 5,
+            now() - n * interval '7 minutes'
+        from generate_series(1, 20) n;
+    elsif dice < 0.6 then
+        insert into app.events (company_id, kind, occurred_at)
+        values (company, 'bug', now() - interval '400 days'
+            * random());
+    elsif dice < 0.75 then
+        update app.events set score = floor(random() * 11)
+        where id = (select id from app.events where kind = 'nps'
+            order by occurred_at desc offset floor(random() * 50) limit 1);
+    elsif dice < 0.82 then
+        update app.events set occurred_at = occurred_at
+            - random() * interval '3 hours'
+        where id in (select id from app.events
+            order by occurred_at desc offset floor(random() * 50) limit 3);
+    elsif dice < 0.87 then
+        select id into other from app.companies c
+        where c.account_id = (select account_id from app.companies
+            where id = company) and c.id <> company limit 1;
+        update app.events set company_id = other
+        where other is not null and id = (select id from app.events
+            where company_id = company
+            order by occurred_at desc offset floor(random() * 9) limit 1);
+    else
+        delete from app.events where id in (select id from app.events
+            order by occurred_at desc offset floor(random() * 30) limit 2);
+    end if;
+    if i % 5 = 0 then
+        update app.support_tickets set priority = case priority
+            when 'urgent' then 'normal' else 'urgent' end,
+            opened_by = (select id from app.users
+                order by random() limit 1)
+        where id = (select id from app.support_tickets
+            order by id offset floor(random() * 40) limit 1);
+    end if;
+exception when deadlock_detected or serialization_failure then
+    null;
+end
+$$;
+create procedure test.write(seed double precision) language plpgsql as $$
 begin
     perform setseed(seed);
-    for i in 1 .. times loop
-        dice := random();
-        select id into company from app.companies
-            order by id offset floor(random() * 5) limit 1;
-        if dice < 0.45 then
-            insert into app.events (company_id, kind, score, occurred_at)
-            values (company, 'nps', floor(random() * 11),
-                now() - random() * interval '2 hours');
-        elsif dice < 0.55 then
-            insert into app.events (company_id, kind, score, occurred_at)
-            select company, 'csat', 1 + n % 5,
-                now() - n * interval '7 minutes'
-            from generate_series(1, 20) n;
-        elsif dice < 0.6 then
-            insert into app.events (company_id, kind, occurred_at)
-            values (company, 'bug', now() - interval '400 days'
-                * random());
-        elsif dice < 0.75 then
-            update app.events set score = floor(random() * 11)
-            where id = (select id from app.events where kind = 'nps'
-                order by occurred_at desc offset floor(random() * 50) limit 1);
-        elsif dice < 0.82 then
-            update app.events set occurred_at = occurred_at
-                - random() * interval '3 hours'
-            where id in (select id from app.events
-                order by occurred_at desc offset floor(random() * 50) limit 3);
-        elsif dice < 0.87 then
-            select id into other from app.companies c
-            where c.account_id = (select account_id from app.companies
-                where id = company) and c.id <> company limit 1;
-            update app.events set company_id = other
-            where other is not null and id = (select id from app.events
-                where company_id = company
-                order by occurred_at desc offset floor(random() * 9) limit 1);
-        else
-            delete from app.events where id in (select id from app.events
-                order by occurred_at desc offset floor(random() * 30) limit 2);
-        end if;
-        if i % 5 = 0 then
-            update app.support_tickets set priority = case priority
-                when 'urgent' then 'normal' else 'urgent' end,
-                opened_by = (select id from app.users
-                    order by random() limit 1)
-            where id = (select id from app.support_tickets
-                order by id offset floor(random() * 40) limit 1);
-        end if;
+    for i in 1 .. 2000000000 loop
+        call test.change(i);
         commit;
     end loop;
 end
@@ -86,13 +92,13 @@ DIFFERING = ("select (select count(*) from app.company_events_compare("
 
 
 class Writers:
-    """Processes that change rows, until they are done or stopped."""
+    """Processes that change rows, until they are stopped."""
 
-    def __init__(self, s, count, times=100000):
+    def __init__(self, s, count):
         self.s = s
         self.procs = [subprocess.Popen(
             ["psql", "-X", "-q", "-d", s.cluster.conninfo(), "-c",
-             f"call test.write({times}, {random.uniform(-1, 1)})"],
+             f"call test.write({random.uniform(-1, 1)})"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL) for _ in range(count)]
 
@@ -100,12 +106,13 @@ class Writers:
         return self
 
     def __exit__(self, *_):
-        # Their sessions go on without them.
-        self.s.cluster.psql(
-            "select count(pg_terminate_backend(pid, 10000)) from "
-            "pg_stat_activity where query like 'call test.write%'")
-        for p in self.procs:
-            p.wait(20)
+        # Their sessions go on without them; one of them may only just begin.
+        def ended():
+            self.s.cluster.psql(
+                "select count(pg_terminate_backend(pid, 10000)) from "
+                "pg_stat_activity where query like 'call test.write%'")
+            return None not in [p.poll() for p in self.procs]
+        tap.wait_for(ended, "the writers to end", 60, 0.05)
 
 
 def number(s, sql):
@@ -125,7 +132,7 @@ def filled(s):
 def settled(s):
     tap.wait_for(lambda: s.cluster.psql(
         "select sum(unfolded) from lockstep.rollups_now()") == "0",
-        "all to be folded", 30, 0.1)
+        "all to be folded", 60, 0.1)
 
 
 @case
@@ -138,10 +145,10 @@ def beside_writers(s):
         before = number(s, folded)
         for n in range(40):
             exact(s, f"look {n}")
-        same(number(s, folded) > before, True, "some was folded meanwhile")
+        tap.wait_for(lambda: number(s, folded) > before, "a fold", 60, 0.1)
         tap.wait_for(lambda: number(s, "select count(*) from app.company_events"
                      " where bucket < now() - interval '100 days'") > 5,
-                     "late ones", 30, 0.2)
+                     "late ones", 60, 0.2)
     with Worker(s, "fold-c"):
         settled(s)
     exact(s, "all is folded")
@@ -162,7 +169,7 @@ def after_kills(s):
             folded = number(s, "select sum(folded) from lockstep.rollups")
             tap.wait_for(lambda: number(
                 s, "select sum(folded) from lockstep.rollups") > folded,
-                "a fold", 30, 0.01)
+                "a fold", 60, 0.01)
             if n % 3 == 2:
                 s.cluster.stop("immediate")
                 s.cluster.start()
@@ -208,7 +215,7 @@ def filled_beside_writers(s):
         for n in range(5):
             exact(s, f"filled, look {n}")
         same(None in [p.poll() for p in writers.procs], True,
-             "writers go on, but for deadlocks among themselves")
+             "writers go on")
     same(looks > 0, True, "looks while it was filled")
     exact(s, "when the writers are gone")
 
@@ -254,10 +261,10 @@ def audit_and_rebuild(s):
     with Worker(s, "audit-b") as w:
         tap.wait_for(lambda: any(w.events("rollup_mismatch",
                                           name="company_tickets")),
-                     "the worker's audit", 30, 0.1)
+                     "the worker's audit", 60, 0.1)
         tap.wait_for(lambda: number(
             s, "select count(*) from lockstep.rollups where audited_at is "
-            "null") == 0, "both to be audited", 30, 0.1)
+            "null") == 0, "both to be audited", 60, 0.1)
     s.run("rollup", "rebuild", "company_tickets", *config)
     exact(s, "both rebuilt")
     told = [json.loads(line) for line in
@@ -493,10 +500,12 @@ def by_the_api(s):
          (1, 100, 0, 91))
     series = s.get(path + "/series?bucket=hour&zone=Asia/Kathmandu",
                    s.alice).data
-    same((len(series) in (720, 721, 722), series[-1]["events"]), (True, 1))
+    # An hour, or a day, may have begun since.
+    same((len(series) in (720, 721, 722), sum(one["events"] for one in
+                                              series[-2:])), (True, 1))
     account = s.get(path, s.alice).data["account_id"]
-    same(s.get(f"/api/accounts/{account}/series", s.alice).data[-1]["events"]
-         >= 1, True)
+    same(sum(one["events"] for one in s.get(
+        f"/api/accounts/{account}/series", s.alice).data[-2:]) >= 1, True)
     same(s.get(path + "/series?zone=Mars/Olympus", s.alice).error["code"],
          "zone_unknown")
     same(s.get(path + "/series?since=2020-01-01T00:00:00Z", s.alice
@@ -506,7 +515,7 @@ def by_the_api(s):
         settled(s)
         tap.wait_for(lambda: 'lockstep_rollup_lag_seconds{rollup='
                      '"company_events"} ' in s.ops("/metrics").body.decode(),
-                     "the figures", 10, 0.1)
+                     "the figures", 60, 0.1)
         rows = s.get("/api/rollups?name=eq.company_events", service).data
         same([(r["source"], r["bucket"], r["state"], r["fault"])
               for r in rows], [("app.events", "PT15M", "ready", None)])
@@ -546,10 +555,10 @@ def checked(s):
         f"values ('{c}', 'T', '{sut.ALICE}')")
     with Worker(s, "faulty") as w:
         tap.wait_for(lambda: any(w.events("rollup_fault", code="22012")),
-                     "the fault in the log", 20, 0.1)
+                     "the fault in the log", 60, 0.1)
         tap.wait_for(lambda: s.cluster.psql(
             "select unfolded from lockstep.rollups_now() where name = "
-            "'company_tickets'") == "0", "the other to be folded", 20, 0.1)
+            "'company_tickets'") == "0", "the other to be folded", 60, 0.1)
     same(s.cluster.psql("select fault from lockstep.rollups where name = "
                         "'company_events'"), "22012")
     exact(s, "read all the same")
