@@ -70,7 +70,7 @@ export async function visit(browser, url, {
     });
     const page = await own.newPage();
 
-    page.setDefaultTimeout(20000);
+    page.setDefaultTimeout(60000);
     page.watch = new Watch(page, new URL(url).origin);
     page.reply = await page.goto(url);
     return page;

@@ -185,7 +185,7 @@ def is_stopped(pid):
         return all(file.read_text().rsplit(")", 1)[1].split()[0] in "TXZ"
                    for file in pathlib.Path(f"/proc/{pid}/task").glob(
                        "*/stat"))
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 
