@@ -1306,6 +1306,11 @@ def exports(s):
     text = made_ready(s, made.data["id"])
     same(s.get(f"{one}/file", alice).body, text)
     same(s.get(f"{one}/file", s.bob).status, 404)
+    kept = f"update lockstep.exports set %s where id = '{made.data['id']}'"
+    s.cluster.psql(kept % "bytes = bytes + 1073741824")
+    refused(s.curl("POST", "/api/companies/export", alice, {}), 409,
+            "exports_full")
+    s.cluster.psql(kept % "state = 'expired'")
     same(s.curl("POST", f"{one}/cancel", alice).error["code"], "export_over")
     same(s.curl("POST", "/api/events/export?format=xml", alice).error["code"],
          "invalid_query")
