@@ -461,8 +461,9 @@ class System:
         nginx = self.process["nginx"]
 
         def accepting():
-            done = subprocess.run(["pgrep", "-afP", str(nginx.pid), "process *$"],
-                                  capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                ["pgrep", "-afP", str(nginx.pid), "process *$"],
+                capture_output=True, text=True, check=False)
             return {line.split()[0] for line in done.stdout.splitlines()}
         before = accepting()
         self._render_site()
