@@ -21,13 +21,15 @@ import time
 import system as sut
 import tap
 from checker import History
-from worker import Session, Worker, directory
+from worker import Session, Worker, directory, is_stopped
 
 # A claim that was answered while its worker was stopped is not late.
 LEASE = {"work_lease_ms": 1000, "work_beat_ms": 300, "lock_timeout_ms": 30000,
          "work_breaker_ms": 200, "work_breaker_max_ms": 1000}
 # A lease, what it takes to be found out, and a worker to take the job.
 PAUSE_S = 1.9
+TAKEN_S = 30		# at most, until others have its jobs
+MEET_S = 30		# at most, until there is something to meet
 BACKENDS = "usename in ('lockstep', 'lockstep_worker') and pid <> " \
     "pg_backend_pid()"
 
@@ -155,7 +157,10 @@ class Nemesis(threading.Thread):
 
     def inject(self, name):
         """Does it meet something, if not at once?"""
-        for _ in range(50):
+        if name == "disk.full" and not self.world.disk:
+            return False
+        end = time.monotonic() + MEET_S
+        while time.monotonic() < end:
             if getattr(self, name.replace(".", "_"))():
                 return True
             self.rest(0.1)
@@ -180,7 +185,8 @@ class Nemesis(threading.Thread):
             heal()
 
     def heal_all(self):
-        self.heal(everything=True)
+        while self.heals:
+            self.heal(everything=True)
         tap.wait_for(lambda: self.world.supervise() or
                      self.world.ask("select 1") == ["1"], "Postgres", 60)
         self.history.close()
@@ -251,12 +257,30 @@ class Nemesis(threading.Thread):
 
     # ---- Processes are stopped, for longer than a lease.
 
-    def pause(self, pids):
+    def pause(self, pids, wake=None):
         for pid in pids:
             signal_pid(pid, signal.SIGSTOP)
-        self.later(PAUSE_S, lambda: [signal_pid(p, signal.SIGCONT)
-                                     for p in pids])
+        self.later(PAUSE_S, wake or (lambda: self.go_on(pids)))
+        for pid in pids:
+            # Its threads run on until one of them has taken the signal.
+            tap.wait_for(lambda pid=pid: is_stopped(pid), "it to stop")
         return bool(pids)
+
+    @staticmethod
+    def go_on(pids):
+        for pid in pids:
+            signal_pid(pid, signal.SIGCONT)
+
+    def wake(self, pids, end):
+        """Lets a worker go on when its jobs are no longer its own."""
+        left = self.world.ask(
+            "select count(*) from lockstep.jobs j join lockstep.workers w on "
+            "w.id = j.owner where j.state = 'running' and w.pid = "
+            f"any(array{pids}::integer[])")
+        if left != ["0"] and time.monotonic() < end:
+            self.later(0.1, lambda: self.wake(pids, end))
+        else:
+            self.go_on(pids)
 
     def pause_worker(self):
         return not self.heals and self.pause(self.worker().children())
@@ -285,7 +309,10 @@ class Nemesis(threading.Thread):
             while (said := gate.ask(waits)) == "f" and \
                     time.monotonic() < end:
                 time.sleep(0.005)
-            met = said == "t" and self.pause(w.children())
+            pids = w.children()
+            until = time.monotonic() + TAKEN_S
+            met = said == "t" and self.pause(
+                pids, lambda: self.wake(pids, until))
             gate.ask("select pg_advisory_unlock(4711)")
             return met
         return False

@@ -207,6 +207,11 @@ class Load:
     def count(self):
         return sum(c.count for c in self.clients)
 
+    @property
+    def told(self):
+        """How many new events were acknowledged."""
+        return sum(c.told for c in self.clients)
+
     def __enter__(self):
         for c in self.clients:
             c.start()
@@ -226,7 +231,7 @@ class Client(threading.Thread):
         self.random = random.Random(f"{seed} {load.tag} {name}")
         self.history = History(load.directory / f"{name}.jsonl")
         self.period = clients / load.rate
-        self.count = 0
+        self.count = self.told = 0
 
     def run(self):
         due = time.monotonic()
@@ -285,6 +290,7 @@ class Sender(Client):
         op = "info" if known else "ok" if status < 300 or status == 409 \
             else "fail"
         self.history.write(op, key, what=what, status=status)
+        self.told += op == "ok" and what == "new"
         return op == "ok"
 
 
@@ -321,7 +327,7 @@ class Enqueuer(Client):
                 f"'1 second')) = 0 from unnest(({keys})[:{self.WHIMS}]) k;")
         if self.load.outside:
             return (f"begin; {self.WHO} {orders} commit; select '{word}'; "
-                    f"select pg_sleep(0.02) is null; begin; {self.WHO} {jobs} "
+                    f"select pg_sleep(0.2) is null; begin; {self.WHO} {jobs} "
                     "commit;")
         end = "rollback" if back else "commit"
         return f"begin; {self.WHO} {orders} {jobs} {end}; select '{word}';"

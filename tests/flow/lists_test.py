@@ -318,7 +318,7 @@ def buffers_of(s, path):
             if '"app"."letters"' in found["Query Text"]:
                 return found
         return None
-    found = tap.wait_for(plan, "the plan in the log", 5)
+    found = tap.wait_for(plan, "the plan in the log", 60)
     top = found["Plan"]
     return top["Shared Hit Blocks"] + top["Shared Read Blocks"], found
 
@@ -591,7 +591,7 @@ def indexes_serve_what_is_asked(s):
             found = re.search(r'"Query Text": ("select .*to_tsvector.*"),\n',
                               f.read())
         return found and json.loads(found[1])
-    sql = tap.wait_for(statement, "the statement in the log", 5)
+    sql = tap.wait_for(statement, "the statement in the log", 60)
     where = re.search(r" where (.*?) order by ", sql)[1].replace(
         "$1", "'garden'")
     plan = plan_as(s.service, f"select id from app.letters where {where}")

@@ -241,7 +241,7 @@ def locks_are_not_waited_for(s):
         done = p.run("check", "--patch", "--lock-timeout-ms", 50, check=False)
         same((done.returncode, done.stdout), (2, ""))
         assert "somebody holds" in done.stderr, done.stderr
-        assert sut.now_ms() - began < 5000, "it waited again and again"
+        assert sut.now_ms() - began < 15000, "it waited again and again"
 
 
 @case

@@ -278,11 +278,14 @@ def odd_texts_survive_an_array(s):
         "create index on shop.lists (owner_id)", database="mydb")
     s.lockstep_here("new", "resource", "shop.lists")
     s.lockstep_here("migrate", "up")
+    before = {pid for number in range(2) for pid in s.workers(number)}
     for number in range(2):
-        os.kill(s.process[f"lockstep-{number}"].pid, signal.SIGHUP)
-    tap.wait_for(lambda: all(
-        s.get("/api/lists", s.alice).status == 200 for _ in range(4)),
-        "the new resource", 20)
+        os.kill(s.pid(number), signal.SIGHUP)
+    tap.wait_for(lambda: not before & {
+        pid for number in range(2) for pid in s.workers(number)},
+        "the workers of before to end", 60)
+    tap.wait_for(lambda: s.get("/api/lists", s.alice).status == 200,
+                 "the new resource")
     row = {"id": 1, "words": ["a, b", "{}", 'say "x"', "back\\slash", "",
                               "NULL", "ß ✓", "line\nend"],
            "grid": [1, -2, 3], "docs": [{"a": [1, "x, y"]}, {"b": None}]}

@@ -492,9 +492,20 @@ class System:
         self.start_nginx()
 
     def reload_nginx(self):
-        """Renders the site anew and has nginx take it."""
+        """Renders the site anew and has nginx take it; then no worker of
+        before accepts any more."""
+        nginx = self.process["nginx"]
+
+        def accepting():
+            done = subprocess.run(
+                ["pgrep", "-afP", str(nginx.pid), "process *$"],
+                capture_output=True, text=True, check=False)
+            return {line.split()[0] for line in done.stdout.splitlines()}
+        before = accepting()
         self._render_site()
-        self.process["nginx"].send_signal(signal.SIGHUP)
+        nginx.send_signal(signal.SIGHUP)
+        tap.wait_for(lambda: accepting() and not accepting() & before,
+                     "the workers of before to end", 60)
 
     def restart_nginx(self):
         """Renders the site anew for a new nginx, without the old one's

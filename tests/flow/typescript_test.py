@@ -67,7 +67,7 @@ class Front:
             stderr=subprocess.STDOUT)
 
     def finish(self):
-        said, _ = self.process.communicate(timeout=90)
+        said, _ = self.process.communicate(timeout=180)
         print(re.sub("^", "#   ", said.rstrip(), flags=re.M))
         same(self.process.returncode, 0, "exit code of node")
         for name, found in json.loads(self.seen.read_text()).items():
@@ -105,9 +105,9 @@ def screens(s):
 
 def kill(s, number):
     """Ends an instance at once; workers alone would finish what they do."""
-    workers = s.workers(number)
+    children = s.workers(number) + s.looks(number)
     s.stop(number, signal.SIGKILL)
-    for pid in workers:
+    for pid in children:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 

@@ -89,6 +89,15 @@ const notice = (page, text) => page.locator(".notices", { hasText: text });
 const wrongOf = (page, label) => page.locator(".field", {
     has: page.getByLabel(label) }).locator(".wrong");
 
+async function allAre(page, status) {
+    await page.waitForFunction((wanted) => {
+        const all = [...document.querySelectorAll(
+            ".found[data-stale=false] .row .stamp")];
+        return all.length > 0 &&
+            all.every((stamp) => stamp.dataset.status === wanted);
+    }, status);
+}
+
 async function focused(page, label) {
     const field = await page.getByLabel(label).elementHandle();
 
@@ -272,11 +281,7 @@ const cases = {
         const page = await enter(browser, ALICE);
 
         await button(page, "Returned").click();
-        await page.waitForFunction(() => {
-            const all = [...document.querySelectorAll(".row .stamp")];
-            return all.length > 0 &&
-                all.every((stamp) => stamp.dataset.status === "failed");
-        });
+        await allAre(page, "failed");
         await seen(page, "returned");
         page.watch.fine();
     },
@@ -508,7 +513,8 @@ const cases = {
         await limited(page, LETTERS, 30);
         await page.getByLabel("Development token").fill(ALICE);
         await button(page, "Sign in").click();
-        await page.getByText(/Try again in (29|30) s/).waitFor();
+        // What is left when it is looked at hangs on the machine.
+        await page.getByText(/Try again in (30|[12]\d) s/).waitFor();
         must(await page.getByText(/Try again in/).isDisabled(), "not disabled");
         await seen(page, "limited");
         await page.unroute(LETTERS);
@@ -519,7 +525,7 @@ const cases = {
         // A short wait is waited for, with a word on it.
         await limited(page, LETTERS, 5);
         await button(page, "Drafts").click();
-        await page.getByText(/going on in [345] s/).waitFor();
+        await page.getByText(/going on in [1-5] s/).waitFor();
         await seen(page, "waiting");
         await page.unroute(LETTERS);
         await page.clock.fastForward(6000);
@@ -532,7 +538,7 @@ const cases = {
         const page = await enter(browser, ALICE);
 
         await button(page, "Sent").click();
-        await page.locator(".found[data-stale=false] [data-status=sent]").first().waitFor();
+        await allAre(page, "sent");
         await rows(page).nth(1).click();
         await page.locator("article.sheet .text").waitFor();
         await seen(page, "sent");

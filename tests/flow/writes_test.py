@@ -518,7 +518,9 @@ def people(s):
 
 
 def main():
-    with sut.System() as s:
+    # Eight wait for one row, each for those before it.
+    with sut.System(settings={"lock_timeout_ms": 10000,
+                              "statement_timeout_ms": 10000}) as s:
         people(s)
         return tap.run(s)
 

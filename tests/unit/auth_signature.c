@@ -3,6 +3,8 @@
  * Signatures: one spelling of a good one is taken, nothing near it, and none by
  * another algorithm than its key's; what verifying costs, and remembering.
  */
+#include <time.h>
+
 #include "auth_fixture.h"
 
 /*
@@ -266,12 +268,22 @@ END_TEST
 
 enum { ROUNDS = 200 };
 
+/* Of this thread alone, whatever else the machine does. */
+static uint64_t
+cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
 /* Asks for all tokens; nanoseconds for each. */
 static uint64_t
 time_of(const struct auth *auth, const char *const *headers)
 {
 	struct arena *arena = arena_new();
-	uint64_t began = clock_now_ns();
+	uint64_t began = cpu_ns();
 
 	for (size_t i = 0; i < ROUNDS; i++) {
 		struct request rq = { .authorization = headers[i] };
@@ -284,7 +296,7 @@ time_of(const struct auth *auth, const char *const *headers)
 		arena_reset(arena);
 	}
 	arena_free(arena);
-	return (clock_now_ns() - began) / ROUNDS;
+	return (cpu_ns() - began) / ROUNDS;
 }
 
 START_TEST(a_known_token_costs_a_fraction)

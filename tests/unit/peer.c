@@ -581,7 +581,7 @@ START_TEST(a_slow_reply_ends_in_time)
 	for (unsigned i = 0; i < 2; i++) {
 		r = peer_exchange(peer, arena, &call);
 		ck_assert_int_eq(r.ending, PEER_TIMEOUT);
-		ck_assert(r.took_ns < 2000000000u);
+		ck_assert(r.took_ns < 5000000000u);
 	}
 }
 END_TEST
@@ -713,8 +713,8 @@ wait_of(const char *value)
 
 START_TEST(retry_after_is_seconds_or_a_date)
 {
-	time_t at = time(NULL) + 100;
 	struct peer_reply r;
+	time_t at;
 	struct tm tm;
 	char date[64];
 
@@ -724,6 +724,7 @@ START_TEST(retry_after_is_seconds_or_a_date)
 		    r.retry_after_s <= waits[i].most, "%s: %lld",
 		    waits[i].value, (long long)r.retry_after_s);
 	}
+	at = time(NULL) + 100;
 	strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT",
 	    gmtime_r(&at, &tm));
 	r = wait_of(date);

@@ -60,7 +60,8 @@ export function narrow(problem: AnyProblem): [status: number, more: string] {
   case 'commission_already_reversed': case 'commission_not_pending':
   case 'company_has_tickets': case 'coupon_already_redeemed':
   case 'coupon_expired': case 'coupon_not_started': case 'coupon_used_up':
-  case 'endpoint_disabled': case 'job_key_taken': case 'job_not_dead':
+  case 'endpoint_disabled': case 'exports_full':
+  case 'job_key_taken': case 'job_not_dead':
   case 'letter_already_sent': case 'letter_in_writing':
   case 'letter_not_draft': case 'letter_not_queued': case 'letter_on_its_way':
   case 'maximum_too_low': case 'payout_state_conflict':

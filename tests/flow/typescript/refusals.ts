@@ -115,17 +115,27 @@ const impatient = {
 
 test('While the first is being done, the repeat waits for its turn',
   async () => {
-    const key = `p-${Date.now()}`, input = { body: newLetter };
-    const once = { key, retries: 0 };
-    const [first, second, patient] = await held('app.letters', async () => {
+    const input = { body: newLetter };
+    const meet = (key: string) => held('app.letters', async () => {
+      const once = { key, retries: 0 };
+      let over = false;
       const first = letters.create(alice, input, once);
-      await until(() => psql(`select count(*) from pg_stat_activity where
-        usename = 'lockstep' and wait_event_type = 'Lock'`) === '1', 'a lock');
+      void first.then(() => { over = true; });
+      await until(() => over || psql(`select count(*) from pg_stat_activity
+        where usename = 'lockstep' and wait_event_type = 'Lock'`) === '1',
+      'a lock');
       const second = await letters.create(alice, input, once);
       const patient = letters.create(alice, input, { key });
       const held = await first;
       return [held, second, patient] as const;
     });
+    let [first, second, patient] = await meet(`p-${Date.now()}`);
+    // Who comes after the first has given up, a second later, is another.
+    for (let tries = 1; tries < 20 && !second.ok &&
+      second.error.code === 'unavailable'; tries++) {
+      good(await patient);
+      [first, second, patient] = await meet(`p-${Date.now()}`);
+    }
     same(refused(second, 'request_in_progress').retryAfterMs, 1000);
     refused(first, 'unavailable');
     same(good(await patient).replayed, false);
@@ -193,11 +203,13 @@ test('A call is given up while the server works', async () => {
 });
 
 test('A call that takes too long ends', async () => {
-  const began = Date.now();
-  const work = await held('app.letters', async () => [
-    await letters.list(alice, {}, { timeoutMs: 100, retries: 0 })]);
+  const work = await held('app.letters', async () => {
+    const began = Date.now();
+    const work = await letters.list(alice, {}, { timeoutMs: 100, retries: 0 });
+    holds(Date.now() - began < 10000, 'it waited on');
+    return [work];
+  });
   same(refused(work[0]!, 'timed_out').retryable, true);
-  holds(Date.now() - began < 3000, 'it waited on');
 });
 
 test('A code of a newer server, and a call that cannot be said', async () => {

@@ -7,7 +7,7 @@ import { holds, same, test } from './tap.ts';
 
 test('A write goes on over servers that die, and is done once', async () => {
   const codes: string[] = [];
-  const patient = client(person(ALICE), { retries: 12,
+  const patient = client(person(ALICE), { retries: 60,
     onRetry: ({ problem }) => codes.push(problem.code),
     clock: { now: () => Date.now(), random: () => 0.02,
       set: (then, ms) => setTimeout(then, ms),

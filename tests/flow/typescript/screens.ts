@@ -78,37 +78,51 @@ test('What the service refuses is shown, and taken back', async () => {
   const kept = await draft(who.client, { title: 'A', reference: 'r' });
   const queued = await draft(who.client, { title: 'B' });
   good(await letters.send(who.client, { id: queued.id, body: {} }));
-  const screen = new Screen(who.client);
+  // Replies wait until what is shown before them was looked at.
+  let turn = Promise.resolve(), goOn = () => {};
+  const wait = () => { turn = new Promise((then) => { goOn = then; }); };
+  const screen = new Screen(client(person(who.sub), {
+    fetch: async (url, init) => {
+      const reply = await fetch(url, init);
+      await turn;
+      return reply;
+    } }));
   await screen.open(queued.id);
   same(screen.shown(queued.id), ['B,A', 'B,A', 'B']);
-  const { client, queries } = screen;
+  const { queries } = screen;
 
+  wait();
   const create = new MutationObserver(queries, letterQueries.createOptions(
-    client, queries, { optimistic: provisional }));
+    screen.client, queries, { optimistic: provisional }));
   const made = create.mutate({ body: { ...newLetter, title: 'C',
     reference: 'r' } }).then(() => null, () => create.getCurrentResult().error);
   await new Promise((later) => setTimeout(later, 0));
   same(screen.shown(queued.id), ['C,B,A', 'C,B,A', 'B'], 'create, at once');
+  goOn();
   const taken = await made;
   holds(taken?.code === 'reference_taken', `${taken?.code}`);
   same(taken.issues?.[0]?.pointer, '/reference');
   same(screen.shown(queued.id), ['B,A', 'B,A', 'B'], 'create, refused');
 
+  wait();
   const update = new MutationObserver(queries, letterQueries.updateOptions(
-    client, queries));
+    screen.client, queries));
   const changed = update.mutate({ id: queued.id, body: { title: 'BB' } })
     .then(() => null, () => update.getCurrentResult().error);
   await new Promise((later) => setTimeout(later, 0));
   same(screen.shown(queued.id), ['BB,A', 'BB,A', 'BB'], 'update, at once');
+  goOn();
   same((await changed)?.code, 'letter_not_draft');
   same(screen.shown(queued.id), ['B,A', 'B,A', 'B'], 'update, refused');
 
+  wait();
   const remove = new MutationObserver(queries, letterQueries.deleteOptions(
-    client, queries));
+    screen.client, queries));
   const removed = remove.mutate({ id: queued.id })
     .then(() => null, () => remove.getCurrentResult().error);
   await new Promise((later) => setTimeout(later, 0));
   same(screen.shown(queued.id), ['A', 'A', 'B'], 'delete, at once');
+  goOn();
   same((await removed)?.code, 'letter_on_its_way');
   same(screen.shown(queued.id), ['B,A', 'B,A', 'B'], 'delete, refused');
   await screen.settled();

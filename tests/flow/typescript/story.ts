@@ -593,6 +593,11 @@ test('An export is asked for, followed, had and given up', async () => {
   }
   same(states, ['queued', 'ready']);
   same(await good(await exports_.file(alice, { id })).data.text(), text);
+  const kept = (change: string) =>
+    psql(`update lockstep.exports set ${change} where id = '${id}'`);
+  kept('bytes = 1073741824');
+  refused(await companies.export(alice), 'exports_full');
+  kept("state = 'expired'");
   refused(await exports_.cancel(alice, { id }), 'export_over');
   const other = good(await companies.export(alice)).data;
   same(good(await exports_.cancel(alice, { id: other.id })).data.state,

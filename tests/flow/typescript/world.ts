@@ -244,7 +244,7 @@ export async function held<T>(table: string, work: () => Promise<T>) {
 export async function until(
   condition: () => boolean | Promise<boolean>, what: string,
 ): Promise<void> {
-  const end = Date.now() + 10000;
+  const end = Date.now() + 60000;
   while (!await condition()) {
     holds(Date.now() < end, `waited for ${what}`);
     await new Promise((later) => setTimeout(later, 20));
