@@ -10,7 +10,8 @@ grant select, delete on lockstep.breakers to lockstep_worker;
 grant insert (destination) on lockstep.breakers to lockstep_worker;
 grant update (
 	state, failures, failing_since, half_at, calls, failed, calls_before,
-	failed_before, open_ms, until, probe_job, probe_token, updated_at
+	failed_before, open_ms, until, probe_job, probe_token, updated_at,
+	recover_since
 ) on lockstep.breakers to lockstep_worker;
 grant select on lockstep.breakers to operator;
 

@@ -162,6 +162,8 @@ struct queue_news {
 	int64_t token;			/* of the job whose call was the last */
 	unsigned well, ill;		/* 0, 0 = a probe came to nothing */
 	unsigned open_ms, open_max_ms;	/* how long it is open */
+	bool recovers;			/* what died while it was open is to be
+					 * recovered once it closes */
 };
 struct queue_verdict {
 	bool opened, closed;		/* by these news */
@@ -171,17 +173,19 @@ struct queue_verdict {
 enum problem queue_tell(struct scope *sc, struct store *store,
     const struct queue_news *news, struct queue_verdict *ret) MUST_CHECK;
 
-/*
- * Those of the kinds that nobody has claimed wait, without an attempt; and
- * those that are dead though they might have gone well are available again,
- * when they died since `since`.
- */
+/* Those of the kinds that nobody has claimed wait, without an attempt. */
 enum problem queue_defer(struct scope *sc, struct store *store,
     const char *const *kinds, size_t count, int64_t delay_ms, uint64_t *ret)
     MUST_CHECK;
+
+/*
+ * Those of the kinds that gave up while the destination was not well are
+ * available again, a batch of them: when its breaker has closed, and until all
+ * are.  *ret_more: there is another batch.
+ */
 enum problem queue_recover(struct scope *sc, struct store *store,
-    const char *const *kinds, size_t count, const char *since, uint64_t *ret)
-    MUST_CHECK;
+    const char *destination, const char *const *kinds, size_t count,
+    uint64_t *ret_revived, bool *ret_more) MUST_CHECK;
 
 /*
  * One job of the kinds that gave up is there again, when the destination may be
@@ -191,9 +195,14 @@ enum problem queue_probe(struct scope *sc, struct store *store,
     const char *destination, const char *const *kinds, size_t count,
     uint64_t *ret) MUST_CHECK;
 
-/* The states of destinations, in their order: 0 closed, 1 half open, 2 open. */
+/* The breakers of destinations, in their order. */
+struct queue_breaker {
+	unsigned state;			/* 0 closed, 1 half open, 2 open */
+	bool recovers;			/* some are to be recovered */
+};
 enum problem queue_breakers(struct scope *sc, struct store *store,
-    const char *const *destinations, size_t count, unsigned *ret) MUST_CHECK;
+    const char *const *destinations, size_t count, struct queue_breaker *ret)
+    MUST_CHECK;
 
 /* Tells all workers that there is a job, after the commit; once for many. */
 void queue_wake(struct scope *sc, struct store *store);

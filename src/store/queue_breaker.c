@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The breakers of the services that jobs call: rows that all workers share, kept
- * by the functions of migration 0013.  Whether a destination may be called is
+ * by the functions of migrations 0013 and 0034.  Whether a destination may be called is
  * asked where the job is held, in queue.c; here is what is told of it and what
  * follows.  None of it is fenced: it concerns no job's effects.
  */
@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 
-enum { DEFER_MOST = 1000 };
+enum { DEFER_MOST = 1000, RECOVER_MOST = 1000 };
 
 static bool
 is_true(const PGresult *rows, int column)
@@ -29,7 +29,8 @@ queue_tell(struct scope *sc, struct store *st, const struct queue_news *news,
 	const char *params[] = { news->destination,
 		talk_number(arena, news->token), talk_number(arena, news->well),
 		talk_number(arena, news->ill), talk_number(arena, news->open_ms),
-		talk_number(arena, news->open_max_ms) };
+		talk_number(arena, news->open_max_ms),
+		news->recovers ? "true" : "false" };
 	const PGresult *rows;
 	const char *cause;
 	struct talk talk;
@@ -64,13 +65,23 @@ queue_defer(struct scope *sc, struct store *st, const char *const *kinds,
 }
 
 enum problem
-queue_recover(struct scope *sc, struct store *st, const char *const *kinds,
-    size_t count, const char *since, uint64_t *ret)
+queue_recover(struct scope *sc, struct store *st, const char *destination,
+    const char *const *kinds, size_t count, uint64_t *ret_revived,
+    bool *ret_more)
 {
-	const char *params[] = { store_array(sc->arena, kinds, count), since };
+	const char *params[] = { destination,
+		store_array(sc->arena, kinds, count),
+		talk_number(sc->arena, RECOVER_MOST) };
+	const PGresult *rows;
+	enum problem p = talk_ask(sc, st, "select revived, more from"
+	    " lockstep.breaker_recover($1, $2::text[], $3)", countof(params),
+	    params, &rows);
 
-	return talk_count(sc, st, "select coalesce(lockstep.job_recover("
-	    "$1::text[], $2::timestamptz), 0)", countof(params), params, ret);
+	if (p != PROBLEM_NONE)
+		return p;
+	*ret_revived = strtoull(PQgetvalue(rows, 0, 0), NULL, 10);
+	*ret_more = is_true(rows, 1);
+	return PROBLEM_NONE;
 }
 
 enum problem
@@ -84,16 +95,21 @@ queue_probe(struct scope *sc, struct store *st, const char *destination,
 	    countof(params), params, ret);
 }
 
-static unsigned
-state_number(const char *state)
+static struct queue_breaker
+breaker_at(const PGresult *rows, int row)
 {
-	return strcmp(state, "open") == 0 ? 2 :
-	    strcmp(state, "half_open") == 0 ? 1 : 0;
+	const char *state = PQgetvalue(rows, row, 1);
+
+	return (struct queue_breaker){
+		.state = strcmp(state, "open") == 0 ? 2 :
+		    strcmp(state, "half_open") == 0 ? 1 : 0,
+		.recovers = PQgetvalue(rows, row, 2)[0] == 't',
+	};
 }
 
 enum problem
 queue_breakers(struct scope *sc, struct store *st,
-    const char *const *destinations, size_t count, unsigned *ret)
+    const char *const *destinations, size_t count, struct queue_breaker *ret)
 {
 	const char *param = store_array(sc->arena, destinations, count);
 	const PGresult *rows;
@@ -105,8 +121,8 @@ queue_breakers(struct scope *sc, struct store *st,
 	if ((p = store_connect(sc, st)) != PROBLEM_NONE)
 		return p;
 	talk_begin(&talk, sc, st);
-	said = talk_say(&talk, "select destination, state from"
-	    " lockstep.breakers where destination = any($1)", 1, &param);
+	said = talk_say(&talk, "select destination, state, recover_since is"
+	    " not null from lockstep.breakers where destination = any($1)", 1, &param);
 	if ((cause = talk_end(&talk, talk_deadline())) != NULL)
 		return talk_refuse(sc, st, cause);
 	memset(ret, 0, count * sizeof(*ret));
@@ -115,6 +131,6 @@ queue_breakers(struct scope *sc, struct store *st,
 		for (size_t i = 0; i < count; i++)
 			if (strcmp(destinations[i], PQgetvalue(rows, row,
 			    0)) == 0)
-				ret[i] = state_number(PQgetvalue(rows, row, 1));
+				ret[i] = breaker_at(rows, row);
 	return PROBLEM_NONE;
 }

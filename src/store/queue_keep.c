@@ -239,6 +239,7 @@ queue_purge(struct scope *sc, struct store *st, unsigned keep_hours,
 	purge = talk_say(&talk, "select lockstep.job_purge($1, $2)",
 	    countof(params), params);
 	talk_say(&talk, "delete from lockstep.breakers where state = 'closed'"
+	    " and recover_since is null"
 	    " and updated_at < now() - interval '1 day'", 0, NULL);
 	if ((cause = talk_end(&talk, talk_deadline())) != NULL)
 		return talk_refuse(sc, st, cause);

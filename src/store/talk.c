@@ -45,7 +45,7 @@ static const char *const phrases[PHRASE_COUNT] = {
 	[PHRASE_HOLD] = "select lockstep.job_hold($1, $2)",
 	[PHRASE_PASS] = "select lockstep.breaker_pass($1, $2, $3)",
 	[PHRASE_TELL] = "select opened, closed, wait_ms, since"
-	    " from lockstep.breaker_tell($1, $2, $3, $4, $5, $6)",
+	    " from lockstep.breaker_hear($1, $2, $3, $4, $5, $6, $7)",
 };
 
 void

@@ -88,6 +88,21 @@ defer(struct calling *c, int64_t wait_ms, uint64_t began_ns)
 	give_back(c->t);
 }
 
+/* How the call went; HEALTH_NONE: nobody knows, or there was none. */
+static void
+note_health(struct calling *c, enum health health)
+{
+	const struct queue_readiness *ready = &c->ready;
+	bool told = health == HEALTH_NONE ? ready->probe :
+	    health == HEALTH_ILL || ready->doubtful;
+
+	if (told)
+		borrow(c->t);
+	health_note(c->t, c->sc, c->walk, c->destination, ready, health);
+	if (told)
+		give_back(c->t);
+}
+
 /* ---- Preparing. ---- */
 
 /* In a transaction of its own.  `input` NULL: only the breaker is asked. */
@@ -162,8 +177,10 @@ prepare(struct calling *c, uint64_t began_ns)
 		.body_length = strlen(c->walk->job->args), .json = true };
 	if (kind->prepare != NULL && contract_job_request(c->sc, kind,
 	    c->ready.said != NULL ? c->ready.said : "", &c->said) !=
-	    PROBLEM_NONE)
+	    PROBLEM_NONE) {
+		note_health(c, HEALTH_NONE);
 		return refuse(c, began_ns);
+	}
 	if (kind->url != NULL || c->said.skip)
 		return true;
 	c->destination = c->said.destination;
@@ -408,19 +425,17 @@ walk(struct thread *t, struct peer *peer)
 	if (!prepare(&c, began_ns))
 		return;
 	if (c.said.skip) {
+		note_health(&c, HEALTH_NONE);
 		run(&c, NULL, began_ns);
 		return;
 	}
 	if (!exchange(&c, peer)) {
+		note_health(&c, HEALTH_NONE);
 		(void)refuse(&c, began_ns);
 		return;
 	}
 	judge(&c);
-	if (health_of(&c.reply) != HEALTH_WELL || c.ready.doubtful)
-		borrow(t);
-	health_note(t, sc, &w, c.destination, &c.ready, health_of(&c.reply));
-	if (t->store != NULL)
-		give_back(t);
+	note_health(&c, health_of(&c.reply));
 	conclude(&c, began_ns);
 }
 

@@ -117,17 +117,32 @@ heed_opened(struct thread *t, struct scope *sc, const struct walk *w,
 	health_shut(t, sc, w, verdict->wait_ms);
 }
 
+/*
+ * What died has its turn, a batch of it; that there is something to do is on the
+ * breaker's row until all is done.  false: nothing is left to be done at once.
+ */
+static bool
+recover(struct scope *sc, struct store *store, struct crew *crew,
+    const char *url, uint64_t *ret)
+{
+	const char *const *kinds;
+	size_t n = kinds_of(sc, crew, url, &kinds);
+	bool more = false;
+
+	if (n > 0 && queue_recover(sc, store, url, kinds, n, ret, &more) !=
+	    PROBLEM_NONE)
+		log_event(LOG_WARN, "recover", LOG_TEXT("cause", sc->cause));
+	return more;
+}
+
 static void
 heed_closed(struct thread *t, struct scope *sc, const struct walk *w,
     const char *destination, const struct queue_verdict *verdict)
 {
-	const char *const *kinds;
-	size_t n = kinds_of(sc, t->crew, w->job->kind->url, &kinds);
 	uint64_t recovered = 0;
 
-	if (n > 0 && verdict->since != NULL && queue_recover(sc, t->store,
-	    kinds, n, verdict->since, &recovered) != PROBLEM_NONE)
-		log_event(LOG_WARN, "recover", LOG_TEXT("cause", sc->cause));
+	/* The keeper goes on with it. */
+	(void)recover(sc, t->store, t->crew, w->job->kind->url, &recovered);
 	log_event(LOG_INFO, "breaker_closed",
 	    LOG_TEXT("destination", destination),
 	    LOG_TEXT("since", verdict->since),
@@ -142,7 +157,8 @@ tell(struct thread *t, struct scope *sc, const struct walk *w,
 	const struct work_options *o = t->crew->options;
 	struct queue_news news = { .destination = destination,
 		.token = w->job->token, .ill = health == HEALTH_ILL,
-		.open_ms = o->open_ms, .open_max_ms = o->open_max_ms };
+		.open_ms = o->open_ms, .open_max_ms = o->open_max_ms,
+		.recovers = w->job->kind->url != NULL };
 	struct queue_verdict verdict;
 
 	if (health != HEALTH_NONE)
@@ -211,23 +227,45 @@ probe(struct scope *sc, struct store *store, struct crew *crew,
 		crew_ring_side(crew, SIDE_CALLS, 1);
 }
 
-void
+/* The breaker has closed, and some that died before are dead yet. */
+static bool
+go_on(struct scope *sc, struct store *store, struct crew *crew,
+    const char *service)
+{
+	uint64_t recovered = 0;
+	bool more = recover(sc, store, crew, service, &recovered);
+
+	if (recovered > 0) {
+		log_event(LOG_INFO, "recovered",
+		    LOG_TEXT("destination", service),
+		    LOG_INT("recovered", (int64_t)recovered));
+		crew_ring_side(crew, SIDE_CALLS, 1);
+	}
+	return more;
+}
+
+bool
 health_measure(struct scope *sc, struct store *store, struct crew *crew)
 {
 	const char *const *names;
 	size_t n = services_of(sc, crew, &names);
-	unsigned *states = arena_alloc(sc->arena, (n + 1) * sizeof(*states));
+	struct queue_breaker *found = arena_alloc(sc->arena, (n + 1) *
+	    sizeof(*found));
 	char labels[LABELS_MAX];
+	bool more = false;
 
-	if (n == 0 || queue_breakers(sc, store, names, n, states) !=
+	if (n == 0 || queue_breakers(sc, store, names, n, found) !=
 	    PROBLEM_NONE)
-		return;
+		return false;
 	for (size_t i = 0; i < n; i++) {
 		snprintf(labels, sizeof(labels), "destination=\"%s\"",
 		    names[i]);
 		metric_set("lockstep_service_breaker_state", labels,
-		    states[i]);
-		if (states[i] != 0)
+		    found[i].state);
+		if (found[i].state != 0)
 			probe(sc, store, crew, names[i]);
+		else if (found[i].recovers)
+			more |= go_on(sc, store, crew, names[i]);
 	}
+	return more;
 }

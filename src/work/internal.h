@@ -288,9 +288,10 @@ void health_shut(struct thread *t, struct scope *sc, const struct walk *w,
 
 /*
  * The figures of all breakers of the contract's services; and one that is open
- * with nobody left to close it gets a job for it.
+ * with nobody left to close it gets a job for it; and what is to be recovered
+ * since one closed is, a batch of it: true when there is more.
  */
-void health_measure(struct scope *sc, struct store *store, struct crew *crew);
+bool health_measure(struct scope *sc, struct store *store, struct crew *crew);
 
 /* ---- schedule.c ---- */
 

@@ -249,8 +249,9 @@ listen_once(struct keeper *k)
 static void
 measure(struct keeper *k)
 {
-	k->measure_ns = in_ms(MEASURE_MS);
-	health_measure(scope_begin(k), k->store, k->crew);
+	bool more = health_measure(scope_begin(k), k->store, k->crew);
+
+	k->measure_ns = in_ms(more ? 0 : MEASURE_MS);
 }
 
 static void *

@@ -628,6 +628,87 @@ def nobody_left(s):
 
 
 @case
+def recovered_though_killed(s):
+    """What is to come back is not lost with the worker that has seen that the
+    service is well, nor by a database that does not let it: another worker does
+    it, for all, by batches."""
+    well_again = []
+
+    def answer(request):
+        return answers(request) if well_again else reply(503, "{}")
+
+    def of_breaker(what):
+        return s.cluster.psql(f"select {what} from lockstep.breakers where "
+                              "destination = 'FRAIL_URL'")
+    recover = "execute on function lockstep.breaker_recover(text, text[], " \
+        "integer)"
+    interval = {"work_breaker_ms": 300, "work_breaker_max_ms": 300, **QUICK}
+    with Hearer(answer) as h:
+        worker.serve(s, FRAIL_URL=h.url)
+        n = next(NUMBERS)
+        ids = leave(s, "test.frail", [{"n": n + i, "how": "ok"}
+                                      for i in range(8)],
+                    more=", max_attempts => 1")
+        last = leave(s, "test.frail", [{"n": n + 8, "how": "ok"}])
+        s.cluster.psql(f"revoke {recover} from lockstep_worker")
+        with Worker(s, "recovers-not", **interval) as w:
+            tap.wait_for(lambda: states(s, ids) == {"dead": 8}, "all to die")
+            well_again.append(True)
+            drained(s, last)
+            tap.wait_for(lambda: list(w.events("recover")), "the refusal")
+            w.kill_all()
+        same((of_breaker("state, recover_since is not null"),
+              states(s, ids)), ("closed|t", {"dead": 8}))
+        # So many that one batch does not do.
+        s.cluster.psql(
+            "insert into lockstep.jobs (kind, args, claims, role, state, "
+            "reason, attempt, max_attempts, run_at, created_at, finalized_at) "
+            "select j.kind, j.args, j.claims, j.role, 'dead', 'exhausted', 1, "
+            "1, j.run_at, j.created_at, j.finalized_at from lockstep.jobs j, "
+            f"generate_series(1, 1500) where j.id = {ids[0]}")
+        s.cluster.psql(f"grant {recover} to lockstep_worker")
+        with Worker(s, "recovers", **interval):
+            tap.wait_for(lambda: of_breaker("recover_since is null") == "t",
+                         "all of them", 30)
+            s.cluster.psql(
+                "update lockstep.jobs set state = 'cancelled', reason = "
+                "'cancelled', finalized_at = now() where kind = 'test.frail' "
+                f"and state = 'available' and id > {last[0]}")
+            tap.wait_for(lambda: states(s, ids) == {"done": 8}, "all", 30)
+        same(s.cluster.psql("select count(*), count(distinct n) from app.calls "
+                            f"where what = 'said' and n between {n + 1} and "
+                            f"{n + 8}"), "8|8", "effects")
+        same(s.cluster.psql("select count(*) from lockstep.jobs where kind = "
+                            "'test.frail' and state = 'dead' and id >= "
+                            f"{ids[0]}"), "0", "left dead")
+    calm(s)
+
+
+@case
+def probe_skips(s):
+    """A probe that has nothing to ask for is given back: the next job is the
+    probe."""
+    n = next(NUMBERS)
+    with Hearer(answers) as h:
+        worker.serve(s, FRAIL_URL=h.url)
+        s.cluster.psql("insert into lockstep.breakers (destination, state, "
+                       "failures, failing_since, open_ms, until) values ("
+                       "'FRAIL_URL', 'open', 5, now(), 1000, now())")
+        ids = leave(s, "test.frail", {"n": n, "how": "skip"})
+        with Worker(s, "skips"):
+            drained(s, ids)
+            same(s.cluster.psql(
+                "select state, until <= now(), failures from lockstep.breakers "
+                "where destination = 'FRAIL_URL'"), "open|t|5")
+            drained(s, leave(s, "test.frail", {"n": n + 1, "how": "ok"}))
+            tap.wait_for(lambda: s.cluster.psql(
+                "select state from lockstep.breakers where destination = "
+                "'FRAIL_URL'") == "closed", "to close")
+        same(h.count(), 1, "calls")
+    calm(s)
+
+
+@case
 def half_fails(s):
     """A service of whose calls half fail is left alone as well, though never
     five in a row."""
@@ -757,6 +838,73 @@ def letter_fails(s):
         writer.mood.write_text("{}")
         s.curl("POST", f"/api/letters/{number}/send", token, {})
         tap.wait_for(lambda: status(s, token, number) == "ready", "ready")
+    calm(s)
+
+
+@case
+def letters_again(s):
+    """Letters that failed since the writer was down are written once it is up,
+    each once, and say no more why they failed; what finds out meanwhile that it
+    is still down calls it, and no job ends as done."""
+    token = s.token("authenticated", sut.ALICE)
+    ids = [letter(s, token, f"Again {i}") for i in range(6)]
+    ours = f"args ->> 'letter_id' = any(array{ids})"
+
+    def of_jobs(what):
+        return s.cluster.psql(f"select {what} from lockstep.jobs where {ours}")
+
+    def requests():
+        return (s.directory / "writer.log").read_text().count("POST /letters")
+
+    def of_letters(what):
+        return s.cluster.psql(f"select {what} from app.letters where id = "
+                              f"any(array{ids}::uuid[])")
+    s.cluster.psql(f"update lockstep.jobs set max_attempts = 1 where {ours}")
+    before = requests() if (s.directory / "writer.log").exists() else 0
+    with Writer(s) as writer, Worker(s, "again", **BRIEF, **QUICK):
+        writer.mood.write_text('{"status": 503}')
+        tap.wait_for(lambda: int(of_jobs("min(attempt)")) > 1,
+                     "probes of all", 40)
+        same(of_jobs("count(*) filter (where state = 'done')"), "0")
+        # What runs has been counted, and may not have been heard.
+        attempts, heard = int(of_jobs("sum(attempt)")), requests() - before
+        same(heard >= attempts - 1, True, f"{heard} of {attempts} attempts")
+        writer.mood.write_text("{}")
+        tap.wait_for(lambda: of_letters(
+            "count(*) filter (where status = 'ready')") == "6", "all letters",
+            40)
+        drained(s, [int(n) for n in of_jobs("id").split()])
+        kept = sqlite3.connect(writer.shelf)
+        numbers = of_jobs("id").split()
+        same(kept.execute("select count(*) from letters where key in ("
+                          + ",".join("?" * 6) + ")", numbers).fetchone(),
+             (6,), "letters by key")
+    same(of_letters("count(content), count(failure_reason)"), "6|0")
+    same(of_jobs("count(*), count(*) filter (where state = 'done')"), "6|6")
+    calm(s)
+
+
+@case
+def letter_left(s):
+    """A letter that failed since our servers said so is left as it is."""
+    token = s.token("authenticated", sut.ALICE)
+    with Writer(s):
+        number = letter(s, token, "Left")
+        s.cluster.psql("select from app.fail_letter("
+                       f"'{number}', 'We would rather not.')")
+        with Worker(s, "letter_left"):
+            tap.wait_for(lambda: s.cluster.psql(
+                "select state from lockstep.jobs where args ->> 'letter_id' = "
+                f"'{number}'") == "done", "the job")
+    data = s.get(f"/api/letters/{number}", token).data
+    same((data["status"], data["failure_reason"]),
+         ("failed", "We would rather not."))
+    # Nor does it help to ask for it without a job.
+    same(s.cluster.psql(
+        "begin; set local role authenticated; "
+        "select set_config('request.jwt.claims', '{\"sub\": \"" + sut.ALICE +
+        "\"}', true) is null; select app.letter_request('" + number + "')"
+        ).splitlines()[-1], '{"skip": true}')
     calm(s)
 
 

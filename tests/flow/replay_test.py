@@ -361,6 +361,44 @@ def recovery(s):
 
 
 @case
+def recovery_by_batches(s):
+    """What is to be tried again since a service is well is so by batches, the
+    oldest first, each job once and of those with the same key one, until none
+    is left."""
+    s.cluster.psql("delete from lockstep.breakers")
+    _, old = dead(s, 1)
+    began = s.cluster.psql("select clock_timestamp()")
+    _, ids = dead(s, 3)
+    same_key = []
+    for _ in range(2):
+        [number] = leave(s, "test.effect", numbers(next(NUMBERS), 1),
+                         more=", unique_key => 'batches'")
+        bury(s, [number])
+        same_key.append(number)
+    s.cluster.psql("insert into lockstep.breakers (destination, recover_since)"
+                   f" values ('BATCHES', '{began}')")
+
+    def recover(most):
+        return s.cluster.psql(
+            "select revived, more from lockstep.breaker_recover('BATCHES', "
+            f"'{{test.effect,test.no}}', {most})", user="lockstep_worker")
+    since = "select recover_since is null from lockstep.breakers"
+    same(recover(2), "2|t")
+    same(states(s, ids), {"available": 2, "dead": 1})
+    same(recover(1), "1|t")
+    same(recover(10), "1|f")
+    same((states(s, old + same_key), s.cluster.psql(since)),
+         ({"dead": 2, "available": 1}, "t"))
+    same(recover(10), "0|f", "once more")
+    s.cluster.psql(f"update lockstep.breakers set recover_since = '{began}'")
+    same((recover(10), s.cluster.psql(since)), ("0|f", "t"), "each once")
+    s.cluster.psql("delete from lockstep.breakers")
+    jobs(s, "cancel", "--kind", "test.effect")
+    jobs(s, "discard", "--all")
+    same(conservation(s), 0)
+
+
+@case
 def who(s):
     """Operators may, and it says who they were; users may not, nor can anybody
     write the log or a job by hand."""
