@@ -20,7 +20,7 @@ import tap
 import worker
 from receiver import Receiver
 from tap import case, same, wait_for
-from worker import Worker, conservation
+from worker import Session, Worker, conservation
 
 STEPS = [50, 50, 50]
 CAROL_ACCOUNT = ("select account_id from app.account_members where role = "
@@ -87,6 +87,12 @@ def ended(s, message, made, state, seconds=20):
         f"a delivery to be {state}", seconds)
     same(found["state"], state)
     return found
+
+
+def replay(s, number):
+    done = s.run("jobs", "replay", number, "--json", "--config",
+                 s.config_path(0))
+    same(json.loads(done.stdout)["changed"], 1)
 
 
 def remove(s, *made):
@@ -385,6 +391,46 @@ def given_up(s):
 
 
 @case
+def replayed(s):
+    """A delivery that failed is sent again when its job is replayed, as often as
+    at first, and meanwhile it is pending; of an endpoint that is off it is
+    cancelled."""
+    answer = threading.Event()
+    made = endpoint(s, "/replayed", *[500] * 8, answer, 500)
+    message = publish(s)
+    with Worker(s, "replayed", **WORK):
+        number = s.cluster.psql(
+            "select job_id from app.webhook_deliveries where message_id = "
+            f"'{message}'")
+        for made_by_then in (4, 8):
+            failed = wait_for(
+                lambda: (lambda d: d["state"] == "failed" and d["attempts"] ==
+                         made_by_then and d)(state_of(s, message, made)),
+                f"{made_by_then} attempts")
+            replay(s, number)
+        wait_for(lambda: len(s.receiver.of("/replayed")) == 9, "the ninth")
+        same(state_of(s, message, made)["state"], "pending")
+        answer.set()
+        delivered = wait_for(
+            lambda: (lambda d: d["state"] == "delivered" and d)(
+                state_of(s, message, made)), "its delivery")
+        same((delivered["attempts"], len(attempts(s, failed["id"]))), (9, 9))
+        other = publish(s)
+        ended(s, other, made, "failed")
+        s.curl("PATCH", f"/api/webhook_endpoints/{made['id']}", s.alice,
+               {"enabled": False})
+        number = wait_for(lambda: s.cluster.psql(
+            "select j.id from lockstep.jobs j join app.webhook_deliveries d "
+            f"on d.job_id = j.id where d.message_id = '{other}' and j.state = "
+            "'dead'"), "its job")
+        replay(s, number)
+        wait_for(lambda: state_of(s, other, made)["state"] == "cancelled",
+                 "it to be cancelled")
+    same(len(s.receiver.of("/replayed")), 13)
+    remove(s, made)
+
+
+@case
 def later(s):
     """Retry-After is heeded, within reason."""
     made = endpoint(s, "/later", (429, {"Retry-After": "1"}, b""),
@@ -436,6 +482,35 @@ def gone(s):
             ended(s, missed, made, "delivered")
     same(len(s.receiver.of("/gone")), 4)
     remove(s, made, other)
+
+
+@case
+def gone_at_once(s):
+    """What is answered at once, 410 and well, is written down, all of it: one
+    that turns the endpoint off waits for no other that does."""
+    made = endpoint(s, "/gone-at-once", 410, 200, 410)
+    s.cluster.psql("update app.webhook_endpoints set failing_since = now() "
+                   f"where id = '{made['id']}'")
+    messages = [publish(s) for _ in range(3)]
+    with Session(s) as session:
+        same(session.ask("begin; select 1 from app.webhook_endpoints where id "
+                         f"= '{made['id']}' for no key update"), "1")
+        with Worker(s, "gone-at-once", **WORK):
+            wait_for(lambda: s.cluster.psql(
+                "select count(*) from pg_stat_activity where usename = "
+                "'lockstep_worker' and wait_event_type = 'Lock'") == "3",
+                "three that wait for the endpoint")
+            same(session.ask("commit; select 2"), "2")
+            found = [wait_for(
+                lambda: (lambda d: d["attempts"] == 1 and d)(
+                    state_of(s, message, made)), "its attempt")
+                for message in messages]
+    same(sorted((d["state"], d["status"]) for d in found),
+         [("cancelled", 410), ("cancelled", 410), ("delivered", 200)])
+    same([len(attempts(s, d["id"])) for d in found], [1, 1, 1])
+    read = s.get(f"/api/webhook_endpoints/{made['id']}", s.alice).data
+    same((read["enabled"], read["disabled_reason"]), (False, "gone"))
+    remove(s, made)
 
 
 @case
