@@ -171,6 +171,23 @@ health_note(struct thread *t, struct scope *sc, const struct walk *w,
 
 /* ---- Measuring. ---- */
 
+size_t
+health_services(struct scope *sc, const struct crew *crew,
+    const char *const **ret)
+{
+	size_t count, n = 0;
+	const struct job_kind *all = contract_jobs(crew->options->contract,
+	    &count);
+	const char **names = arena_alloc(sc->arena, (count + 1) *
+	    sizeof(*names));
+
+	for (size_t i = 0; i < count; i++)
+		if (all[i].url != NULL)
+			names[n++] = all[i].url;
+	*ret = names;
+	return n;
+}
+
 /* Services, each once. */
 static size_t
 services_of(struct scope *sc, const struct crew *crew,

@@ -292,6 +292,10 @@ void health_shut(struct thread *t, struct scope *sc, const struct walk *w,
  */
 void health_measure(struct scope *sc, struct store *store, struct crew *crew);
 
+/* The contract's services, those that others serve as well, in the arena. */
+size_t health_services(struct scope *sc, const struct crew *crew,
+    const char *const **ret);
+
 /* ---- schedule.c ---- */
 
 /*

@@ -802,6 +802,45 @@ def forgotten(s):
 
 
 @case
+def breakers_forgotten(s):
+    """Breakers that nobody asks for any more, as their endpoints are gone, are
+    forgotten after a day, open or not; but not of a service of the contract, nor
+    one that is being tried."""
+    answer = threading.Event()
+    made = endpoint(s, "/trying", answer)
+    with Worker(s, "trying", **WORK):
+        message = publish(s)
+        wait_for(lambda: s.receiver.of("/trying"), "the request")
+        s.cluster.psql(
+            "insert into lockstep.breakers (destination, state, open_ms, until"
+            ", probe_job, probe_token, updated_at) select v.name, v.state, "
+            "60000, case v.state when 'open' then v.at + interval '60 s' end, "
+            "v.job, v.token, v.at from app.webhook_deliveries d join "
+            "lockstep.jobs j on j.id = d.job_id cross join lateral (values "
+            "('e:1', 'open', null::bigint, null::bigint, now() - interval "
+            "'1 day 61 s'), ('e:2', 'half_open', j.id, j.lease_token - 1, "
+            "now() - interval '3 days'), ('e:3', 'closed', null, null, now() "
+            "- interval '3 days'), ('e:trying', 'half_open', j.id, "
+            "j.lease_token, now() - interval '3 days'), ('e:young', 'open', "
+            "null, null, now() - interval '23 hours'), ('WRITER_URL', 'open', "
+            "null, null, now() - interval '3 days')) v (name, state, job, "
+            f"token, at) where d.message_id = '{message}' on conflict "
+            "(destination) do nothing")
+        with Worker(s, "forgetting", **WORK):
+            wait_for(lambda: s.cluster.psql(
+                "select 1 from lockstep.breakers where destination = 'e:1'")
+                == "", "the first to be forgotten")
+            same(s.cluster.psql(
+                "select string_agg(destination, ' ' order by destination) from"
+                " lockstep.breakers where destination ~ '^(e|WRITER_URL)'"),
+                "WRITER_URL e:trying e:young")
+        answer.set()
+        ended(s, message, made, "delivered")
+    s.cluster.psql("delete from lockstep.breakers")
+    remove(s, made)
+
+
+@case
 def settings(s):
     """A range that is none keeps neither server nor worker from being told."""
     conf = s.config_path(0).read_text().replace("127.0.0.0/8", "localhost")
