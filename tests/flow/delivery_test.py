@@ -558,6 +558,40 @@ def each_alone(s):
     s.cluster.psql("delete from lockstep.breakers")
 
 
+@case
+def slow_alone(s):
+    """An endpoint that is slow, and has many that wait for it, has a quarter of
+    the calls and no more: another's delivery that comes after all of them goes
+    out before them. None of those that wait has made an attempt, and all are
+    delivered."""
+    answer = threading.Event()
+    slow = endpoint(s, "/slow", answer, types=["letter.ready"])
+    other = endpoint(s, "/not-slow", types=["letter.failed"])
+    with Worker(s, "slow", **{**WORK, "contract": sut.TOP / "contract",
+                              "work_calls": 8}):
+        first = publish(s, "letter.ready", LETTER)
+        wait_for(lambda: s.receiver.of("/slow"), "the first")
+        s.cluster.psql(
+            "select lockstep.publish('letter.ready', "
+            f"$d${json.dumps(LETTER)}$d$, '{sut.ALICE}') from "
+            "generate_series(1, 50)")
+        ended(s, publish(s, "letter.failed", LETTER), other, "delivered")
+        same(len(s.receiver.of("/slow")), 1, "calls of the slow one")
+        same(s.cluster.psql(
+            "select distinct j.attempt from lockstep.jobs j join "
+            "app.webhook_deliveries d on d.job_id = j.id where d.endpoint_id ="
+            f" '{slow['id']}' and d.message_id <> '{first}' and j.state <> "
+            "'running'"), "0")
+        answer.set()
+        wait_for(lambda: s.cluster.psql(
+            "update lockstep.jobs set run_at = now() where kind = "
+            "'lockstep.deliver' and state = 'scheduled'; select count(*) from "
+            f"app.webhook_deliveries where endpoint_id = '{slow['id']}' and "
+            "state = 'delivered' and attempts = 1") == "51", "all of them", 60,
+            0.2)
+    remove(s, slow, other)
+
+
 # ---- Where it does not go.
 
 INSIDE = [
