@@ -866,7 +866,7 @@ def breakers_forgotten(s):
                 == "", "the first to be forgotten")
             same(s.cluster.psql(
                 "select string_agg(destination, ' ' order by destination) from"
-                " lockstep.breakers where destination ~ '^(e|WRITER_URL)'"),
+                " lockstep.breakers where destination ~ '^(e:|WRITER_URL)'"),
                 "WRITER_URL e:trying e:young")
         answer.set()
         ended(s, message, made, "delivered")
