@@ -27,7 +27,7 @@ create policy lockstep_worker_update on lockstep.breakers
 	with check (true);
 create policy lockstep_worker_delete on lockstep.breakers
 	for delete to lockstep_worker
-	using (state = 'closed');
+	using (updated_at < now() - interval '1 day');
 create policy operator_select on lockstep.breakers
 	for select to operator
 	using (true);

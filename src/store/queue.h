@@ -257,10 +257,12 @@ enum problem queue_tend(struct scope *sc, struct store *store,
 /*
  * Deletes jobs that were done or cancelled so many hours ago, dead ones after
  * 90 days at least, and sums the ledger up; a batch at a time.  Forgets breakers
- * that nobody needs.
+ * that nobody needs: closed ones, and others but for those of the `services`, a
+ * day after they could have been tried.
  */
 enum problem queue_purge(struct scope *sc, struct store *store,
-    unsigned keep_hours, uint64_t *ret_purged) MUST_CHECK;
+    unsigned keep_hours, const char *const *services, size_t count,
+    uint64_t *ret_purged) MUST_CHECK;
 
 /*
  * Jobs of a serial key that wait for one that is over: there are none, but for

@@ -220,9 +220,27 @@ queue_tend(struct scope *sc, struct store *st,
 	return PROBLEM_NONE;
 }
 
+/*
+ * One that is not closed waits for a call; when none has come for a day, as an
+ * endpoint's that is off, none will.  Of a service it says since when jobs died
+ * that are to come back.
+ */
+static void
+say_forget(struct talk *talk, const char *services)
+{
+	talk_say(talk, "delete from lockstep.breakers b"
+	    " where b.updated_at < now() - interval '1 day'"
+	    " - b.open_ms * interval '1 millisecond'"
+	    " and (b.state = 'closed' and b.recover_since is null"
+	    " or b.destination <> all($1::text[])"
+	    " and not exists (select from lockstep.jobs j"
+	    " where j.id = b.probe_job and j.state = 'running'"
+	    " and j.lease_token = b.probe_token))", 1, &services);
+}
+
 enum problem
 queue_purge(struct scope *sc, struct store *st, unsigned keep_hours,
-    uint64_t *ret_purged)
+    const char *const *services, size_t count, uint64_t *ret_purged)
 {
 	const char *params[] = { talk_number(sc->arena, keep_hours),
 		talk_number(sc->arena, PURGE_MOST) };
@@ -238,9 +256,7 @@ queue_purge(struct scope *sc, struct store *st, unsigned keep_hours,
 	talk_begin(&talk, sc, st);
 	purge = talk_say(&talk, "select lockstep.job_purge($1, $2)",
 	    countof(params), params);
-	talk_say(&talk, "delete from lockstep.breakers where state = 'closed'"
-	    " and recover_since is null"
-	    " and updated_at < now() - interval '1 day'", 0, NULL);
+	say_forget(&talk, store_array(sc->arena, services, count));
 	if ((cause = talk_end(&talk, talk_deadline())) != NULL)
 		return talk_refuse(sc, st, cause);
 	gone = number_at(talk.result[purge], 0, 0);

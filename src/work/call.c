@@ -157,6 +157,21 @@ refuse(struct calling *c, uint64_t began_ns)
 	return false;
 }
 
+/* To where the job itself says: when it may have one more call. */
+static bool
+may_enter(struct calling *c, uint64_t began_ns)
+{
+	int64_t wait_ms;
+
+	c->destination = c->said.destination;
+	if (lane_enter(c->t, c->walk->job->kind, c->destination, &wait_ms))
+		return true;
+	c->walk->code = "deferred";
+	c->walk->message = "the destination is slow and has its share of calls";
+	defer(c, wait_ms, began_ns);
+	return false;
+}
+
 /* false: it is settled. */
 static bool
 prepare(struct calling *c, uint64_t began_ns)
@@ -183,7 +198,8 @@ prepare(struct calling *c, uint64_t began_ns)
 	}
 	if (kind->url != NULL || c->said.skip)
 		return true;
-	c->destination = c->said.destination;
+	if (!may_enter(c, began_ns))
+		return false;
 	ask(c, NULL);
 	return may_go_on(c, began_ns);
 }
@@ -228,6 +244,7 @@ exchange(struct calling *c, struct peer *peer)
 		return false;
 	call.stop = &t->crew->abandon[t->number - t->crew->options->threads];
 	c->reply = peer_exchange(peer, c->sc->arena, &call);
+	lane_leave(t, c->reply.ending != PEER_STOPPED ? c->reply.took_ns : 0);
 	w->status = c->reply.status;
 	w->took_ms = (int64_t)(c->reply.took_ns / 1000000);
 	if (c->reply.retry_after_s >= 0)
@@ -472,6 +489,7 @@ live(struct thread *t, struct peer *peer)
 			/* Where there is one there may be another. */
 			crew_ring_side(t->crew, SIDE_CALLS, 1);
 			walk(t, peer);
+			lane_leave(t, 0);
 			let_go(t);
 		} else if (drain || !crew_wait(t->crew, SIDE_CALLS)) {
 			break;

@@ -94,6 +94,7 @@ crew_new(const struct work_options *options, struct slot *slots)
 	crew->lease_count = options->threads + crew->calls;
 	crew->leases = room(crew->lease_count, sizeof(*crew->leases));
 	crew->abandon = room(crew->calls, sizeof(*crew->abandon));
+	crew->stretches = room(crew->calls, sizeof(*crew->stretches));
 	crew->desk = crew->calls > 0 ? desk_new(options) : NULL;
 	pthread_mutex_init(&crew->lock, NULL);
 	for (i = 0; i < SIDE_COUNT; i++)
@@ -114,6 +115,7 @@ crew_free(struct crew *crew)
 		pthread_cond_destroy(&crew->side[i].bell);
 	pthread_mutex_destroy(&crew->lock);
 	desk_free(crew->desk);
+	free(crew->stretches);
 	free(crew->abandon);
 	free(crew->leases);
 	free(crew->grounds);
@@ -325,6 +327,12 @@ ground_of(struct crew *crew, const struct job_kind *kind)
 	while (crew->grounds[i].kind != kind)
 		i++;
 	return &crew->grounds[i];
+}
+
+unsigned
+crew_limit(struct crew *crew, const struct job_kind *kind)
+{
+	return ground_of(crew, kind)->limit;
 }
 
 /* There is room again: whoever was sent away for want of it looks anew. */

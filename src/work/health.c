@@ -22,21 +22,21 @@ enum {
 
 /* ---- Counting. ---- */
 
-static uint64_t
-hash_of(const char *text)
+uint64_t
+destination_hash(const char *destination)
 {
 	uint64_t hash = 14695981039346656037u;
 
-	for (; *text != '\0'; text++)
-		hash = (hash ^ (unsigned char)*text) * 1099511628211u;
-	return hash;
+	for (const char *at = destination; *at != '\0'; at++)
+		hash = (hash ^ (unsigned char)*at) * 1099511628211u;
+	return hash != 0 ? hash : 1;
 }
 
 /* Two that meet in one place forget each other. */
 static struct tally *
 tally_of(struct crew *crew, const char *destination)
 {
-	uint64_t hash = hash_of(destination), now = clock_now_ns();
+	uint64_t hash = destination_hash(destination), now = clock_now_ns();
 	struct tally *tally = &crew->tally[hash % TALLY_COUNT];
 
 	if (tally->hash != hash || now - tally->since_ns >
@@ -186,6 +186,23 @@ health_note(struct thread *t, struct scope *sc, const struct walk *w,
 }
 
 /* ---- Measuring. ---- */
+
+size_t
+health_services(struct scope *sc, const struct crew *crew,
+    const char *const **ret)
+{
+	size_t count, n = 0;
+	const struct job_kind *all = contract_jobs(crew->options->contract,
+	    &count);
+	const char **names = arena_alloc(sc->arena, (count + 1) *
+	    sizeof(*names));
+
+	for (size_t i = 0; i < count; i++)
+		if (all[i].url != NULL)
+			names[n++] = all[i].url;
+	*ret = names;
+	return n;
+}
 
 /* Services, each once. */
 static size_t

@@ -17,6 +17,7 @@ enum {
 	SCAN_SHARE = 50,	/* or for a part in so many of the time */
 	FLOOR_MS = 100,		/* the floor lags behind what is claimed */
 	TALLY_COUNT = 256,	/* destinations whose calls are counted */
+	LANE_COUNT = 256,	/* whose speed is known */
 	FACT_COUNT = 8,		/* that walk_facts() tells */
 	QUIET_MS = 20,		/* a kind without jobs is tried last so long */
 };
@@ -75,6 +76,20 @@ struct tally {
 	uint64_t since_ns;
 };
 
+/* A destination that jobs say, as fast as it was of late: see lane.c. */
+struct lane {
+	uint64_t hash;			/* of the destination */
+	uint64_t took_ns;		/* a call; 0 = not known */
+	uint64_t line_ns;		/* where those that wait end */
+	uint64_t seen_ns;
+};
+
+/* Such a call that is under way. */
+struct stretch {
+	uint64_t hash;			/* of the destination; 0 = none is */
+	uint64_t began_ns;
+};
+
 struct crew {
 	const struct work_options *options;
 	struct slot *slots;		/* [threads] */
@@ -96,6 +111,8 @@ struct crew {
 	struct queue_lease *leases;
 	unsigned lease_count;
 	struct tally tally[TALLY_COUNT];
+	struct lane lane[LANE_COUNT];
+	struct stretch *stretches;	/* [calls] */
 };
 
 /* The wishes of a claim, and what they were made of. */
@@ -165,6 +182,9 @@ void crew_claimed(struct crew *crew, unsigned thread,
 void crew_released(struct crew *crew, unsigned thread,
     const struct queue_job *jobs, size_t count);
 void crew_alone(struct crew *crew, const struct job_kind *kind, size_t count);
+
+/* How many jobs of a kind that is served may run at once; 0 = any. */
+unsigned crew_limit(struct crew *crew, const struct job_kind *kind);
 
 /* ---- settle.c ---- */
 
@@ -276,6 +296,9 @@ bool request_make(struct scope *sc, const struct walk *w,
 
 /* ---- health.c ---- */
 
+/* What a destination is known by in tables of the process; never 0. */
+uint64_t destination_hash(const char *destination);
+
 /* How a call went, for its destination. */
 enum health { HEALTH_WELL, HEALTH_ILL, HEALTH_NONE };
 void health_note(struct thread *t, struct scope *sc, const struct walk *w,
@@ -292,6 +315,22 @@ void health_shut(struct thread *t, struct scope *sc, const struct walk *w,
  * since one closed is, a batch of it: true when there is more.
  */
 bool health_measure(struct scope *sc, struct store *store, struct crew *crew);
+
+/* The contract's services, those that others serve as well, in the arena. */
+size_t health_services(struct scope *sc, const struct crew *crew,
+    const char *const **ret);
+
+/* ---- lane.c ---- */
+
+/*
+ * May the thread call the destination, of a kind whose jobs say it?  Until it
+ * leaves.  false: in *ret_wait_ms or so, as calls that are slow have its share.
+ */
+bool lane_enter(struct thread *t, const struct job_kind *kind,
+    const char *destination, int64_t *ret_wait_ms) MUST_CHECK;
+
+/* The call is over, and took so long (0 = it was not made), if there was one. */
+void lane_leave(struct thread *t, uint64_t took_ns);
 
 /* ---- schedule.c ---- */
 

@@ -178,10 +178,12 @@ static void
 purge(struct keeper *k)
 {
 	struct scope *sc = scope_begin(k);
+	const char *const *services;
+	size_t count = health_services(sc, k->crew, &services);
 	uint64_t purged;
 
-	if (queue_purge(sc, k->store, k->crew->options->keep_hours, &purged) !=
-	    PROBLEM_NONE)
+	if (queue_purge(sc, k->store, k->crew->options->keep_hours, services,
+	    count, &purged) != PROBLEM_NONE)
 		log_event(LOG_WARN, "purge", LOG_TEXT("cause", sc->cause));
 	else if (purged > 0)
 		log_event(LOG_INFO, "purge",

@@ -20,7 +20,7 @@ import tap
 import worker
 from receiver import Receiver
 from tap import case, same, wait_for
-from worker import Worker, conservation
+from worker import Session, Worker, conservation
 
 STEPS = [50, 50, 50]
 CAROL_ACCOUNT = ("select account_id from app.account_members where role = "
@@ -87,6 +87,12 @@ def ended(s, message, made, state, seconds=20):
         f"a delivery to be {state}", seconds)
     same(found["state"], state)
     return found
+
+
+def replay(s, number):
+    done = s.run("jobs", "replay", number, "--json", "--config",
+                 s.config_path(0))
+    same(json.loads(done.stdout)["changed"], 1)
 
 
 def remove(s, *made):
@@ -385,6 +391,46 @@ def given_up(s):
 
 
 @case
+def replayed(s):
+    """A delivery that failed is sent again when its job is replayed, as often as
+    at first, and meanwhile it is pending; of an endpoint that is off it is
+    cancelled."""
+    answer = threading.Event()
+    made = endpoint(s, "/replayed", *[500] * 8, answer, 500)
+    message = publish(s)
+    with Worker(s, "replayed", **WORK):
+        number = s.cluster.psql(
+            "select job_id from app.webhook_deliveries where message_id = "
+            f"'{message}'")
+        for made_by_then in (4, 8):
+            failed = wait_for(
+                lambda: (lambda d: d["state"] == "failed" and d["attempts"] ==
+                         made_by_then and d)(state_of(s, message, made)),
+                f"{made_by_then} attempts")
+            replay(s, number)
+        wait_for(lambda: len(s.receiver.of("/replayed")) == 9, "the ninth")
+        same(state_of(s, message, made)["state"], "pending")
+        answer.set()
+        delivered = wait_for(
+            lambda: (lambda d: d["state"] == "delivered" and d)(
+                state_of(s, message, made)), "its delivery")
+        same((delivered["attempts"], len(attempts(s, failed["id"]))), (9, 9))
+        other = publish(s)
+        ended(s, other, made, "failed")
+        s.curl("PATCH", f"/api/webhook_endpoints/{made['id']}", s.alice,
+               {"enabled": False})
+        number = wait_for(lambda: s.cluster.psql(
+            "select j.id from lockstep.jobs j join app.webhook_deliveries d "
+            f"on d.job_id = j.id where d.message_id = '{other}' and j.state = "
+            "'dead'"), "its job")
+        replay(s, number)
+        wait_for(lambda: state_of(s, other, made)["state"] == "cancelled",
+                 "it to be cancelled")
+    same(len(s.receiver.of("/replayed")), 13)
+    remove(s, made)
+
+
+@case
 def later(s):
     """Retry-After is heeded, within reason."""
     made = endpoint(s, "/later", (429, {"Retry-After": "1"}, b""),
@@ -439,6 +485,35 @@ def gone(s):
 
 
 @case
+def gone_at_once(s):
+    """What is answered at once, 410 and well, is written down, all of it: one
+    that turns the endpoint off waits for no other that does."""
+    made = endpoint(s, "/gone-at-once", 410, 200, 410)
+    s.cluster.psql("update app.webhook_endpoints set failing_since = now() "
+                   f"where id = '{made['id']}'")
+    messages = [publish(s) for _ in range(3)]
+    with Session(s) as session:
+        same(session.ask("begin; select 1 from app.webhook_endpoints where id "
+                         f"= '{made['id']}' for no key update"), "1")
+        with Worker(s, "gone-at-once", **WORK):
+            wait_for(lambda: s.cluster.psql(
+                "select count(*) from pg_stat_activity where usename = "
+                "'lockstep_worker' and wait_event_type = 'Lock'") == "3",
+                "three that wait for the endpoint")
+            same(session.ask("commit; select 2"), "2")
+            found = [wait_for(
+                lambda: (lambda d: d["attempts"] == 1 and d)(
+                    state_of(s, message, made)), "its attempt")
+                for message in messages]
+    same(sorted((d["state"], d["status"]) for d in found),
+         [("cancelled", 410), ("cancelled", 410), ("delivered", 200)])
+    same([len(attempts(s, d["id"])) for d in found], [1, 1, 1])
+    read = s.get(f"/api/webhook_endpoints/{made['id']}", s.alice).data
+    same((read["enabled"], read["disabled_reason"]), (False, "gone"))
+    remove(s, made)
+
+
+@case
 def five_days(s):
     """An endpoint to which all has failed for five days is turned off; any
     success before that forgives."""
@@ -485,6 +560,40 @@ def each_alone(s):
     same(tried < 40, True, tried)
     remove(s, bad, good)
     s.cluster.psql("delete from lockstep.breakers")
+
+
+@case
+def slow_alone(s):
+    """An endpoint that is slow, and has many that wait for it, has a quarter of
+    the calls and no more: another's delivery that comes after all of them goes
+    out before them. None of those that wait has made an attempt, and all are
+    delivered."""
+    answer = threading.Event()
+    slow = endpoint(s, "/slow", answer, types=["letter.ready"])
+    other = endpoint(s, "/not-slow", types=["letter.failed"])
+    with Worker(s, "slow", **{**WORK, "contract": sut.TOP / "contract",
+                              "work_calls": 8}):
+        first = publish(s, "letter.ready", LETTER)
+        wait_for(lambda: s.receiver.of("/slow"), "the first")
+        s.cluster.psql(
+            "select lockstep.publish('letter.ready', "
+            f"$d${json.dumps(LETTER)}$d$, '{sut.ALICE}') from "
+            "generate_series(1, 50)")
+        ended(s, publish(s, "letter.failed", LETTER), other, "delivered")
+        same(len(s.receiver.of("/slow")), 1, "calls of the slow one")
+        same(s.cluster.psql(
+            "select distinct j.attempt from lockstep.jobs j join "
+            "app.webhook_deliveries d on d.job_id = j.id where d.endpoint_id ="
+            f" '{slow['id']}' and d.message_id <> '{first}' and j.state <> "
+            "'running'"), "0")
+        answer.set()
+        wait_for(lambda: s.cluster.psql(
+            "update lockstep.jobs set run_at = now() where kind = "
+            "'lockstep.deliver' and state = 'scheduled'; select count(*) from "
+            f"app.webhook_deliveries where endpoint_id = '{slow['id']}' and "
+            "state = 'delivered' and attempts = 1") == "51", "all of them", 60,
+            0.2)
+    remove(s, slow, other)
 
 
 # ---- Where it does not go.
@@ -736,6 +845,45 @@ def forgotten(s):
             same(s.cluster.psql(f"select count(*) from app.webhook_{table} "
                                 f"where {column} = '{message}'"), kept)
     same(state_of(s, young, made)["state"], "delivered")
+    remove(s, made)
+
+
+@case
+def breakers_forgotten(s):
+    """Breakers that nobody asks for any more, as their endpoints are gone, are
+    forgotten after a day, open or not; but not of a service of the contract, nor
+    one that is being tried."""
+    answer = threading.Event()
+    made = endpoint(s, "/trying", answer)
+    with Worker(s, "trying", **WORK):
+        message = publish(s)
+        wait_for(lambda: s.receiver.of("/trying"), "the request")
+        s.cluster.psql(
+            "insert into lockstep.breakers (destination, state, open_ms, until"
+            ", probe_job, probe_token, updated_at) select v.name, v.state, "
+            "60000, case v.state when 'open' then v.at + interval '60 s' end, "
+            "v.job, v.token, v.at from app.webhook_deliveries d join "
+            "lockstep.jobs j on j.id = d.job_id cross join lateral (values "
+            "('e:1', 'open', null::bigint, null::bigint, now() - interval "
+            "'1 day 61 s'), ('e:2', 'half_open', j.id, j.lease_token - 1, "
+            "now() - interval '3 days'), ('e:3', 'closed', null, null, now() "
+            "- interval '3 days'), ('e:trying', 'half_open', j.id, "
+            "j.lease_token, now() - interval '3 days'), ('e:young', 'open', "
+            "null, null, now() - interval '23 hours'), ('WRITER_URL', 'open', "
+            "null, null, now() - interval '3 days')) v (name, state, job, "
+            f"token, at) where d.message_id = '{message}' on conflict "
+            "(destination) do nothing")
+        with Worker(s, "forgetting", **WORK):
+            wait_for(lambda: s.cluster.psql(
+                "select 1 from lockstep.breakers where destination = 'e:1'")
+                == "", "the first to be forgotten")
+            same(s.cluster.psql(
+                "select string_agg(destination, ' ' order by destination) from"
+                " lockstep.breakers where destination ~ '^(e:|WRITER_URL)'"),
+                "WRITER_URL e:trying e:young")
+        answer.set()
+        ended(s, message, made, "delivered")
+    s.cluster.psql("delete from lockstep.breakers")
     remove(s, made)
 
 
