@@ -517,16 +517,95 @@ def by_the_api(s):
     same(s.get("/api/rollups", s.alice).status, 403)
 
 
+def found_by_check(s):
+    out = s.run("check", "--database", s.cluster.conninfo("lockstep"),
+                "--format", "json", check=False).stdout
+    return sorted({f["id"] for f in json.loads(out)
+                   if f["id"].startswith("rollup-")})
+
+
+def made(s, name):
+    """What gen makes, or why not."""
+    done = s.run("gen", "rollup", name, "--database",
+                 s.cluster.conninfo("lockstep"), check=False)
+    return done.stdout or done.stderr
+
+
+@case
+def policies_for_public(s):
+    """A policy without TO holds the readers of the figures as it holds those
+    of the rows, or the rollup is refused, with its column or lockstep_rollup
+    named."""
+    hidden = s.cluster.psql(
+        "select company_id from app.events where account_id in (select "
+        f"account_id from app.account_members where user_id = '{sut.ALICE}') "
+        "group by 1 order by count(*) desc limit 1")
+
+    def policy(text):
+        s.cluster.psql("drop policy if exists hiding on app.events; create "
+                       f"policy hiding on app.events {text}")
+    policy("as restrictive for select using (kind <> 'bug')")
+    same('the policy hiding of app.events asks "kind"' in
+         made(s, "company_events"), True, made(s, "company_events"))
+    policy(f"as restrictive for select using (company_id <> '{hidden}')")
+    same("so lockstep_rollup could not count" in made(s, "company_events"),
+         True, made(s, "company_events"))
+    policy("as restrictive for select using (current_user = 'lockstep_rollup'"
+           f" or company_id <> '{hidden}')")
+    same(found_by_check(s), ["rollup-policy"])
+    s.cluster.psql(made(s, "company_events"), user="lockstep_owner")
+    same(found_by_check(s), [])
+    s.run("rollup", "backfill", "company_events", "--config",
+          s.config_path(0))
+    look = ("select (select count(*) from app.events), (select sum(events) "
+            "from app.company_events), (select sum(events) from app."
+            "company_events_between('-infinity', 'infinity')), (select "
+            "count(*) from app.company_events_base where company_id = "
+            f"'{hidden}')")
+    event(s, hidden, "now()")
+    rows, view, between, base = as_user(s, sut.ALICE, look).split("|")
+    same((view, between, base), (rows, rows, "0"), "what ALICE sees")
+    exact(s, "it counts all rows")
+    s.cluster.psql("select lockstep.fold_rollups(100000)",
+                   user="lockstep_worker")
+    same(number(s, "select count(*) from app.company_events_delta"), 0,
+         "all is folded")
+    policy("for select using (false)")
+    same(made(s, "company_events").count("to public"), 2, "copied")
+    s.cluster.psql("drop policy hiding on app.events")
+    s.cluster.psql(made(s, "company_events"), user="lockstep_owner")
+    s.run("rollup", "backfill", "company_events", "--config",
+          s.config_path(0))
+    same(found_by_check(s), [])
+
+
+@case
+def column_grants(s):
+    """Who may not select a column that is counted does not read its figures:
+    gen refuses, and check finds a grant that was taken away later."""
+    s.cluster.psql("revoke select (score) on app.events from authenticated")
+    why = made(s, "company_events")
+    same("the role authenticated reads rows of app.events, but may not select "
+         '"score"' in why, True, why)
+    same(found_by_check(s), ["rollup-policy"])
+    s.cluster.psql("revoke select (id, account_id, company_id, external_id, "
+                   "kind, message, attributes, occurred_at, created_at) on "
+                   "app.events from authenticated")
+    same("to lockstep_rollup, service_role;" in made(s, "company_events"),
+         True, "who selects nothing is no reader")
+    s.cluster.psql("grant select (id, account_id, company_id, external_id, "
+                   "kind, score, message, attributes, occurred_at, created_at) "
+                   "on app.events to authenticated")
+    same(found_by_check(s), [])
+
+
 @case
 def checked(s):
     """`lockstep check` is silent; and finds a trigger that is gone or off, a
     function that counts otherwise, and a policy that differs; what gen makes
     mends them, and faults of one rollup keep no other from being folded."""
     def found():
-        out = s.run("check", "--database", s.cluster.conninfo("lockstep"),
-                    "--format", "json", check=False).stdout
-        return sorted({f["id"] for f in json.loads(out)
-                       if f["id"].startswith("rollup-")})
+        return found_by_check(s)
     same(found(), [])
     s.cluster.psql("alter table app.events disable trigger "
                    "company_events_delete")
