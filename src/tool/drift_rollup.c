@@ -258,6 +258,19 @@ shown_to(struct drift *d, const struct rollup *r, size_t role)
 	return NULL;
 }
 
+/* What all that is kept of it is called: "app.company_events, ...". */
+static const char *
+all_of(struct drift *d, const struct rollup *r)
+{
+	const char *name, *list = "";
+
+	for (size_t i = 0; (name = rollup_relation(d->arena, r, i)) != NULL;
+	    i++)
+		list = drift_text(d, "%s%s%s", list, i > 0 ? ", " : "",
+		    drift_table_name(d, table_of(d, r, name)));
+	return list;
+}
+
 /* Roles that a column of the source is kept from, but not its figures. */
 static void
 check_columns(struct drift *d, const struct rollup_draft *draft)
@@ -273,8 +286,7 @@ check_columns(struct drift *d, const struct rollup_draft *draft)
 			continue;
 		drift_tell(d, DRIFT_ROLLUP_POLICY, at_member(d, r, "measures"),
 		    drift_table_name(d, t), drift_text(d,
-			"revoke select on %s from %s;", drift_table_name(d, t),
-			role),
+			"revoke select on %s from %s;", all_of(d, r), role),
 		    "the role %s may read the figures, but not %s, which is "
 		    "counted", role, drift_text(d, "%s.%s",
 			drift_table_name(d, draft->source), column));

@@ -398,8 +398,8 @@ def steps(s, who, since, until, bucket, zone):
 @case
 def zones(s):
     """Days and hours are those of the zone: 23 and 25 hours where the clock is
-    changed, quarters in Kathmandu, half an hour in Lord Howe; those without
-    events are there, and each event is in one."""
+    changed, also at midnight, quarters in Kathmandu, half an hour in Lord Howe;
+    those without events are there, and each event is in one."""
     c = company(s, "Zones")
     s.cluster.psql(
         "insert into app.events (company_id, kind, occurred_at) select "
@@ -430,6 +430,36 @@ def zones(s):
                   "hour", "Australia/Lord_Howe")
     same(sum(h["seconds"] for h in hours), sum(
         600 * h["events"] for h in hours), "each event in one")
+    same([h["seconds"] for h in hours], [600 * h["events"] for h in hours],
+         "which is of its time")
+    s.cluster.psql(
+        "insert into app.events (company_id, kind, occurred_at) select "
+        f"'{c}', 'bug', n from unnest('{{2010-11-06,2025-02-01,2025-03-08,"
+        "2025-10-25,2025-11-01,2018-02-17}'::timestamptz[]) d, "
+        "generate_series(d, d + interval '4 days' - interval '10 minutes', "
+        "'10 minutes') n")
+    for zone, since, until, firsts, lengths in (
+            ("Atlantic/Azores", "2025-10-25T00:00Z", "2025-10-28T00:00Z",
+             ["25T00:00", "26T00:00", "27T01:00"], [24, 25, 24]),
+            ("Atlantic/Azores", "2025-10-25T00:00Z", "2025-10-26T00:45Z",
+             ["25T00:00", "26T00:00"], [24, 25]),
+            ("Atlantic/Azores", "2025-10-26T01:30Z", "2025-10-26T01:45Z",
+             ["26T00:00"], [25]),
+            ("America/Havana", "2025-11-01T04:00Z", "2025-11-04T05:00Z",
+             ["01T04:00", "02T04:00", "03T05:00"], [24, 25, 24]),
+            ("America/Havana", "2025-03-08T05:00Z", "2025-03-10T05:00Z",
+             ["08T05:00", "09T05:00", "10T04:00"], [24, 23, 24]),
+            # Midnight is before the hour that comes twice, or within it.
+            ("America/Sao_Paulo", "2018-02-17T02:00Z", "2018-02-19T03:00Z",
+             ["17T02:00", "18T03:00"], [25, 24]),
+            ("America/St_Johns", "2010-11-06T03:00Z", "2010-11-07T03:00Z",
+             ["06T02:30", "07T02:30"], [24, 25]),
+    ):
+        days = both(s, lambda: steps(s, c, since, until, "day", zone))
+        same(([d["at"][8:16] for d in days],
+              [d["seconds"] // 3600 for d in days],
+              [d["events"] for d in days]),
+             (firsts, lengths, [6 * n for n in lengths]), f"{zone} {since}")
     quiet = steps(s, c, "2026-04-06T12:00:00Z", "2026-04-10T12:00:00Z", "day",
                   "UTC")
     same([(d["events"], d["nps"], d["csat_average"]) for d in quiet[1:]],
