@@ -1097,14 +1097,23 @@ begin
 		raise exception using errcode = 'LS602',
 			message = 'the range is empty, or too long';
 	end if;
-	-- A day is found by its date, an hour by its quarters.
+	-- A day is found by its date, an hour by its quarters. Where midnight
+	-- comes twice the day begins with the first, which is of the offset
+	-- that was before.
 	return query
-	with p as (
-		select d at time zone zone as at from generate_series(
+	with m as (
+		select d, d at time zone zone as at from generate_series(
 			date_trunc('day', since at time zone zone),
 			date_trunc('day', until at time zone zone)
-				+ interval '1 day', interval '1 day') d
+				+ interval '2 days', interval '1 day') d
 		where bucket = 'day'
+	), o as (
+		select m.d, m.at, (m.d - ((m.at - interval '3 hours')
+			at time zone zone - (m.at - interval '3 hours')
+			at time zone 'UTC')) at time zone 'UTC' as other from m
+	), p as (
+		select case when o.other at time zone zone = o.d
+			then least(o.at, o.other) else o.at end as at from o
 		union
 		select date_trunc('hour', q, zone) from generate_series(
 			date_trunc('hour', since, zone),
@@ -1128,23 +1137,24 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan
 as $$
 declare
-	begins timestamptz;
+	points timestamptz[];
 	ends timestamptz;
 begin
-	select min(p.at), max(p.next) into begins, ends
+	-- What is counted is in the step from its point to before the next.
+	select array_agg(p.at order by p.at), max(p.next) into points, ends
 	from app.series_points(since, until, bucket, zone, 1000) p;
 	return query
 	with kept as (
-		select date_trunc(feedback_series.bucket, e.bucket, zone) as at,
+		select width_bucket(e.bucket, points) as step,
 			e.events, e.nps_responses, e.promoters, e.detractors,
 			e.csat_sum, e.csat_count
 		from app.company_events e
 		where (select lockstep.rollup_is_ready('company_events'))
 		and e.account_id = account
 		and (company is null or e.company_id = company)
-		and e.bucket >= begins and e.bucket < ends
+		and e.bucket >= points[1] and e.bucket < ends
 		union all
-		select date_trunc(feedback_series.bucket, e.occurred_at, zone), 1,
+		select width_bucket(e.occurred_at, points), 1,
 			(e.kind = 'nps')::integer,
 			(e.kind = 'nps' and e.score >= 9)::integer,
 			(e.kind = 'nps' and e.score <= 6)::integer,
@@ -1154,15 +1164,15 @@ begin
 		where not (select lockstep.rollup_is_ready('company_events'))
 		and e.account_id = account
 		and (company is null or e.company_id = company)
-		and e.occurred_at >= begins and e.occurred_at < ends
+		and e.occurred_at >= points[1] and e.occurred_at < ends
 	), sums as (
-		select k.at, sum(k.events) as events,
+		select k.step, sum(k.events) as events,
 			sum(k.nps_responses) as nps_responses,
 			sum(k.promoters) as promoters,
 			sum(k.detractors) as detractors,
 			sum(k.csat_sum) as csat_sum,
 			sum(k.csat_count) as csat_count
-		from kept k group by k.at
+		from kept k group by k.step
 	)
 	select p.at, extract(epoch from p.next - p.at)::integer,
 		coalesce(s.events, 0)::bigint,
@@ -1174,7 +1184,7 @@ begin
 		round(s.csat_sum::numeric / nullif(s.csat_count, 0), 2)
 	from app.series_points(since, until, feedback_series.bucket, zone,
 		1000) p
-	left join sums s on s.at = p.at
+	left join sums s on s.step = width_bucket(p.at, points)
 	order by p.at;
 end
 $$;

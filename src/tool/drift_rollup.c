@@ -240,6 +240,59 @@ check_readers(struct drift *d, const struct rollup_draft *draft)
 	}
 }
 
+/* The first of its tables, or the view, that the role may select of. */
+static const struct catalog_table *
+shown_to(struct drift *d, const struct rollup *r, size_t role)
+{
+	const char *name;
+
+	for (size_t i = 0; (name = rollup_relation(d->arena, r, i)) != NULL;
+	    i++) {
+		const struct catalog_table *t = table_of(d, r, name);
+
+		for (size_t c = 0; c < t->column_count; c++)
+			if ((t->columns[c].rights[role] &
+			    CATALOG_MAY_SELECT) != 0)
+				return t;
+	}
+	return NULL;
+}
+
+/* What all that is kept of it is called: "app.company_events, ...". */
+static const char *
+all_of(struct drift *d, const struct rollup *r)
+{
+	const char *name, *list = "";
+
+	for (size_t i = 0; (name = rollup_relation(d->arena, r, i)) != NULL;
+	    i++)
+		list = drift_text(d, "%s%s%s", list, i > 0 ? ", " : "",
+		    drift_table_name(d, table_of(d, r, name)));
+	return list;
+}
+
+/* Roles that a column of the source is kept from, but not its figures. */
+static void
+check_columns(struct drift *d, const struct rollup_draft *draft)
+{
+	const struct rollup *r = draft->rollup;
+
+	for (size_t i = 0; i < d->about->role_count; i++) {
+		const char *role = d->catalog->roles[i].name;
+		const struct catalog_table *t = shown_to(d, r, i);
+		const char *column = rollup_unselectable(draft, i);
+
+		if (t == NULL || column == NULL)
+			continue;
+		drift_tell(d, DRIFT_ROLLUP_POLICY, at_member(d, r, "measures"),
+		    drift_table_name(d, t), drift_text(d,
+			"revoke select on %s from %s;", all_of(d, r), role),
+		    "the role %s may read the figures, but not %s, which is "
+		    "counted", role, drift_text(d, "%s.%s",
+			drift_table_name(d, draft->source), column));
+	}
+}
+
 static void
 check_rollup(struct drift *d, const struct rollup *r)
 {
@@ -256,6 +309,7 @@ check_rollup(struct drift *d, const struct rollup *r)
 		check_view(d, &draft);
 	check_index(d, &draft);
 	check_readers(d, &draft);
+	check_columns(d, &draft);
 }
 
 void

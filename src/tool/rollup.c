@@ -411,58 +411,34 @@ fill_update(const struct filling *f, struct buf *out)
 	    out);
 }
 
-/* The roles that a policy of the source lets read, and that callers have. */
-static bool
-is_reader(const struct rollup_draft *d, const char *role)
-{
-	for (size_t i = 0; i < d->catalog->role_count; i++)
-		if (strcmp(d->catalog->roles[i].name, role) == 0)
-			return strcmp(role, "lockstep_rollup") != 0 &&
-			    strcmp(role, "lockstep_logic") != 0;
-	return false;
-}
-
-static const char *
-readers_of(const struct rollup_draft *d, const struct catalog_policy *p)
-{
-	const char *list = "";
-
-	if ((p->verbs & CATALOG_MAY_SELECT) == 0)
-		return list;
-	for (size_t i = 0; i < p->role_count; i++)
-		if (is_reader(d, p->roles[i]))
-			list = arena_format(d->arena, "%s%s%s", list,
-			    *list != '\0' ? ", " : "", rollup_quoted(d->arena,
-			    p->roles[i]));
-	return list;
-}
-
-/* All readers, each once. */
+/* All readers. */
 static const char *
 readers(const struct rollup_draft *d)
 {
 	const char *list = "";
 
 	for (size_t i = 0; d->source != NULL && i < d->catalog->role_count;
-	    i++) {
-		const char *role = d->catalog->roles[i].name;
-		bool reads = false;
-
-		for (size_t p = 0; p < d->source->policy_count; p++) {
-			const struct catalog_policy *q =
-			    &d->source->policies[p];
-
-			for (size_t n = 0; n < q->role_count; n++)
-				reads = reads || ((q->verbs &
-				    CATALOG_MAY_SELECT) != 0 &&
-				    strcmp(q->roles[n], role) == 0 &&
-				    is_reader(d, role));
-		}
-		if (reads)
+	    i++)
+		if (rollup_reads(d, i))
 			list = arena_format(d->arena, "%s%s%s", list,
-			    *list != '\0' ? ", " : "",
-			    rollup_quoted(d->arena, role));
-	}
+			    *list != '\0' ? ", " : "", rollup_quoted(d->arena,
+			    d->catalog->roles[i].name));
+	return list;
+}
+
+/* Whom a policy of the kept tables is for, as it is written at the source. */
+static const char *
+readers_of(const struct rollup_draft *d, const struct catalog_policy *p)
+{
+	const char *list = "";
+
+	if (!rollup_is_for_callers(d, p))
+		return list;
+	for (size_t i = 0; i < p->role_count; i++)
+		if (!rollup_is_own_role(p->roles[i]))
+			list = arena_format(d->arena, "%s%s%s", list,
+			    *list != '\0' ? ", " : "", rollup_quoted(d->arena,
+			    p->roles[i]));
 	return list;
 }
 
@@ -620,31 +596,40 @@ rollup_text(const struct rollup_draft *d, enum rollup_part part)
 	return ret;
 }
 
-const char *
-rollup_policy_column(const struct rollup_draft *d,
-    const struct catalog_policy *policy)
-{
-	if (*readers_of(d, policy) == '\0' || policy->using_sql == NULL)
-		return NULL;
-	for (size_t i = 0; i < d->source->column_count; i++) {
-		const char *name = d->source->columns[i].name;
-		bool key = false;
-
-		for (size_t k = 0; k < d->rollup->key_count; k++)
-			key = key || strcmp(d->rollup->keys[k]->name,
-			    name) == 0;
-		if (!key && drift_mentions(policy->using_sql, name))
-			return name;
-	}
-	return NULL;
-}
-
 /* ---- gen rollup. ---- */
 
 static bool
 is_wanted(const struct gen_options *o, const struct rollup *r)
 {
 	return o->rollup == NULL || strcmp(o->rollup, r->name) == 0;
+}
+
+/* Are there some whom the figures could not be kept from? */
+static bool
+refuse_readers(const struct rollup_draft *d, struct buf *fault)
+{
+	const struct catalog_table *t = d->source;
+	const char *column, *why;
+
+	for (size_t i = 0; i < t->policy_count; i++) {
+		why = rollup_policy_refusal(d, &t->policies[i]);
+		if (why == NULL)
+			continue;
+		buf_format(fault, "%s: the policy %s of %s.%s %s",
+		    d->rollup->file, t->policies[i].name, t->schema, t->name,
+		    why);
+		return true;
+	}
+	for (size_t i = 0; i < d->catalog->role_count; i++) {
+		if ((column = rollup_kept_from(d, i)) == NULL)
+			continue;
+		buf_format(fault, "%s: the role %s reads rows of %s.%s, but "
+		    "may not select \"%s\", which is counted; so the figures "
+		    "would tell it of what is kept from it", d->rollup->file,
+		    d->catalog->roles[i].name, t->schema, t->name, column);
+		return true;
+	}
+	return false;
 }
 
 static bool
@@ -665,18 +650,7 @@ refuse(const struct rollup_draft *d, struct buf *fault)
 		    "." : "", column, why);
 		return true;
 	}
-	for (size_t i = 0; i < d->source->policy_count; i++) {
-		column = rollup_policy_column(d, &d->source->policies[i]);
-		if (column == NULL)
-			continue;
-		buf_format(fault, "%s: the policy %s of %s.%s asks \"%s\", "
-		    "which is not in \"key\"; so the figures could not be kept "
-		    "from whom the rows are", r->file,
-		    d->source->policies[i].name, d->source->schema,
-		    d->source->name, column);
-		return true;
-	}
-	return false;
+	return refuse_readers(d, fault);
 }
 
 static struct rollup_draft

@@ -50,11 +50,33 @@ const struct field *const *rollup_fields(struct arena *arena,
  */
 const char *rollup_refusal(const struct rollup_draft *d, const char **ret);
 
+/* Is it one of ours, which count rows and are no callers? */
+bool rollup_is_own_role(const char *role);
+
+/* Does the policy of the source hold reading for a role that callers have? */
+bool rollup_is_for_callers(const struct rollup_draft *d,
+    const struct catalog_policy *policy);
+
 /*
- * Why the rows of this policy, of a reading role, cannot be told apart by the
- * key alone: the column that it asks beside it, or NULL.
+ * Does the role, by its number in the catalog, read the figures?  It does when
+ * a policy lets it read rows and it may select every column that is looked at.
  */
-const char *rollup_policy_column(const struct rollup_draft *d,
+bool rollup_reads(const struct rollup_draft *d, size_t role);
+
+/* The first of these columns that the role may not select, or NULL. */
+const char *rollup_unselectable(const struct rollup_draft *d, size_t role);
+
+/*
+ * The first of these columns that a role may not select which a policy lets
+ * read and which may select others of them; NULL when there is none.
+ */
+const char *rollup_kept_from(const struct rollup_draft *d, size_t role);
+
+/*
+ * Why figures cannot be kept from whom this policy keeps the rows, in words that
+ * follow its name; NULL when they can.
+ */
+const char *rollup_policy_refusal(const struct rollup_draft *d,
     const struct catalog_policy *policy);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What is known of a rollup without its SQL: the names of what it makes, what
- * it looks at, and whether it can be kept of a table at all.
+ * it looks at, who reads it, and whether it can be kept of a table at all.
  */
 #include "tool/rollup.h"
 
@@ -124,4 +124,131 @@ rollup_refusal(const struct rollup_draft *d, const char **ret)
 			return why;
 	}
 	return NULL;
+}
+
+/* ---- Who reads it. ---- */
+
+bool
+rollup_is_own_role(const char *role)
+{
+	return strcmp(role, "lockstep_rollup") == 0 ||
+	    strcmp(role, "lockstep_logic") == 0;
+}
+
+static bool
+is_caller(const struct rollup_draft *d, size_t role)
+{
+	return d->catalog->roles[role].there &&
+	    !rollup_is_own_role(d->catalog->roles[role].name);
+}
+
+bool
+rollup_is_for_callers(const struct rollup_draft *d,
+    const struct catalog_policy *policy)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < d->catalog->role_count; i++)
+		any = any || (policy->applies[i] && is_caller(d, i));
+	return any && (policy->verbs & CATALOG_MAY_SELECT) != 0;
+}
+
+/* A restrictive policy alone lets nobody read. */
+static bool
+is_let_read(const struct rollup_draft *d, size_t role)
+{
+	const struct catalog_table *t = d->source;
+	bool any = false;
+
+	for (size_t i = 0; i < t->policy_count; i++)
+		any = any || (t->policies[i].applies[role] &&
+		    !t->policies[i].restrictive &&
+		    (t->policies[i].verbs & CATALOG_MAY_SELECT) != 0);
+	return any && is_caller(d, role);
+}
+
+/* How many of the columns it may select; *ret: one of the others, or NULL. */
+static size_t
+selectable(const struct rollup_draft *d, size_t role, const char **ret)
+{
+	size_t count, may = 0;
+	const struct field *const *fields = rollup_fields(d->arena, d->rollup,
+	    &count);
+
+	*ret = NULL;
+	for (size_t i = 0; i < count; i++) {
+		const struct catalog_column *c = drift_column(d->source,
+		    fields[i]->name);
+
+		if (c != NULL && (c->rights[role] & CATALOG_MAY_SELECT) != 0)
+			may++;
+		else if (*ret == NULL)
+			*ret = fields[i]->name;
+	}
+	return may;
+}
+
+const char *
+rollup_unselectable(const struct rollup_draft *d, size_t role)
+{
+	const char *ret;
+
+	(void)selectable(d, role, &ret);
+	return ret;
+}
+
+bool
+rollup_reads(const struct rollup_draft *d, size_t role)
+{
+	return is_let_read(d, role) && rollup_unselectable(d, role) == NULL;
+}
+
+const char *
+rollup_kept_from(const struct rollup_draft *d, size_t role)
+{
+	const char *lacking;
+
+	return is_let_read(d, role) && selectable(d, role, &lacking) > 0 ?
+	    lacking : NULL;
+}
+
+static bool
+is_key(const struct rollup *r, const char *column)
+{
+	for (size_t i = 0; i < r->key_count; i++)
+		if (strcmp(r->keys[i]->name, column) == 0)
+			return true;
+	return false;
+}
+
+/* Does it keep rows from everybody, and say nothing of who counts them? */
+static bool
+hides_from_all(const struct catalog_policy *p)
+{
+	bool all = false;
+
+	for (size_t i = 0; i < p->role_count; i++)
+		all = all || strcmp(p->roles[i], "public") == 0;
+	return all && p->restrictive && !drift_mentions(p->using_sql,
+	    "lockstep_rollup");
+}
+
+const char *
+rollup_policy_refusal(const struct rollup_draft *d,
+    const struct catalog_policy *policy)
+{
+	if (!rollup_is_for_callers(d, policy) || policy->using_sql == NULL)
+		return NULL;
+	for (size_t i = 0; i < d->source->column_count; i++) {
+		const char *name = d->source->columns[i].name;
+
+		if (!is_key(d->rollup, name) &&
+		    drift_mentions(policy->using_sql, name))
+			return arena_format(d->arena, "asks \"%s\", which is "
+			    "not in \"key\"; so the figures could not be kept "
+			    "from whom the rows are", name);
+	}
+	return hides_from_all(policy) ? "is restrictive and for PUBLIC, so "
+	    "lockstep_rollup could not count all rows: name the roles of "
+	    "callers, or let lockstep_rollup see them" : NULL;
 }

@@ -405,8 +405,8 @@ def steps(s, who, since, until, bucket, zone):
 @case
 def zones(s):
     """Days and hours are those of the zone: 23 and 25 hours where the clock is
-    changed, quarters in Kathmandu, half an hour in Lord Howe; those without
-    events are there, and each event is in one."""
+    changed, also at midnight, quarters in Kathmandu, half an hour in Lord Howe;
+    those without events are there, and each event is in one."""
     c = company(s, "Zones")
     s.cluster.psql(
         "insert into app.events (company_id, kind, occurred_at) select "
@@ -437,6 +437,36 @@ def zones(s):
                   "hour", "Australia/Lord_Howe")
     same(sum(h["seconds"] for h in hours), sum(
         600 * h["events"] for h in hours), "each event in one")
+    same([h["seconds"] for h in hours], [600 * h["events"] for h in hours],
+         "which is of its time")
+    s.cluster.psql(
+        "insert into app.events (company_id, kind, occurred_at) select "
+        f"'{c}', 'bug', n from unnest('{{2010-11-06,2025-02-01,2025-03-08,"
+        "2025-10-25,2025-11-01,2018-02-17}'::timestamptz[]) d, "
+        "generate_series(d, d + interval '4 days' - interval '10 minutes', "
+        "'10 minutes') n")
+    for zone, since, until, firsts, lengths in (
+            ("Atlantic/Azores", "2025-10-25T00:00Z", "2025-10-28T00:00Z",
+             ["25T00:00", "26T00:00", "27T01:00"], [24, 25, 24]),
+            ("Atlantic/Azores", "2025-10-25T00:00Z", "2025-10-26T00:45Z",
+             ["25T00:00", "26T00:00"], [24, 25]),
+            ("Atlantic/Azores", "2025-10-26T01:30Z", "2025-10-26T01:45Z",
+             ["26T00:00"], [25]),
+            ("America/Havana", "2025-11-01T04:00Z", "2025-11-04T05:00Z",
+             ["01T04:00", "02T04:00", "03T05:00"], [24, 25, 24]),
+            ("America/Havana", "2025-03-08T05:00Z", "2025-03-10T05:00Z",
+             ["08T05:00", "09T05:00", "10T04:00"], [24, 23, 24]),
+            # Midnight is before the hour that comes twice, or within it.
+            ("America/Sao_Paulo", "2018-02-17T02:00Z", "2018-02-19T03:00Z",
+             ["17T02:00", "18T03:00"], [25, 24]),
+            ("America/St_Johns", "2010-11-06T03:00Z", "2010-11-07T03:00Z",
+             ["06T02:30", "07T02:30"], [24, 25]),
+    ):
+        days = both(s, lambda: steps(s, c, since, until, "day", zone))
+        same(([d["at"][8:16] for d in days],
+              [d["seconds"] // 3600 for d in days],
+              [d["events"] for d in days]),
+             (firsts, lengths, [6 * n for n in lengths]), f"{zone} {since}")
     quiet = steps(s, c, "2026-04-06T12:00:00Z", "2026-04-10T12:00:00Z", "day",
                   "UTC")
     same([(d["events"], d["nps"], d["csat_average"]) for d in quiet[1:]],
@@ -526,16 +556,95 @@ def by_the_api(s):
     same(s.get("/api/rollups", s.alice).status, 403)
 
 
+def found_by_check(s):
+    out = s.run("check", "--database", s.cluster.conninfo("lockstep"),
+                "--format", "json", check=False).stdout
+    return sorted({f["id"] for f in json.loads(out)
+                   if f["id"].startswith("rollup-")})
+
+
+def made(s, name):
+    """What gen makes, or why not."""
+    done = s.run("gen", "rollup", name, "--database",
+                 s.cluster.conninfo("lockstep"), check=False)
+    return done.stdout or done.stderr
+
+
+@case
+def policies_for_public(s):
+    """A policy without TO holds the readers of the figures as it holds those
+    of the rows, or the rollup is refused, with its column or lockstep_rollup
+    named."""
+    hidden = s.cluster.psql(
+        "select company_id from app.events where account_id in (select "
+        f"account_id from app.account_members where user_id = '{sut.ALICE}') "
+        "group by 1 order by count(*) desc limit 1")
+
+    def policy(text):
+        s.cluster.psql("drop policy if exists hiding on app.events; create "
+                       f"policy hiding on app.events {text}")
+    policy("as restrictive for select using (kind <> 'bug')")
+    same('the policy hiding of app.events asks "kind"' in
+         made(s, "company_events"), True, made(s, "company_events"))
+    policy(f"as restrictive for select using (company_id <> '{hidden}')")
+    same("so lockstep_rollup could not count" in made(s, "company_events"),
+         True, made(s, "company_events"))
+    policy("as restrictive for select using (current_user = 'lockstep_rollup'"
+           f" or company_id <> '{hidden}')")
+    same(found_by_check(s), ["rollup-policy"])
+    s.cluster.psql(made(s, "company_events"), user="lockstep_owner")
+    same(found_by_check(s), [])
+    s.run("rollup", "backfill", "company_events", "--config",
+          s.config_path(0))
+    look = ("select (select count(*) from app.events), (select sum(events) "
+            "from app.company_events), (select sum(events) from app."
+            "company_events_between('-infinity', 'infinity')), (select "
+            "count(*) from app.company_events_base where company_id = "
+            f"'{hidden}')")
+    event(s, hidden, "now()")
+    rows, view, between, base = as_user(s, sut.ALICE, look).split("|")
+    same((view, between, base), (rows, rows, "0"), "what ALICE sees")
+    exact(s, "it counts all rows")
+    s.cluster.psql("select lockstep.fold_rollups(100000)",
+                   user="lockstep_worker")
+    same(number(s, "select count(*) from app.company_events_delta"), 0,
+         "all is folded")
+    policy("for select using (false)")
+    same(made(s, "company_events").count("to public"), 2, "copied")
+    s.cluster.psql("drop policy hiding on app.events")
+    s.cluster.psql(made(s, "company_events"), user="lockstep_owner")
+    s.run("rollup", "backfill", "company_events", "--config",
+          s.config_path(0))
+    same(found_by_check(s), [])
+
+
+@case
+def column_grants(s):
+    """Who may not select a column that is counted does not read its figures:
+    gen refuses, and check finds a grant that was taken away later."""
+    s.cluster.psql("revoke select (score) on app.events from authenticated")
+    why = made(s, "company_events")
+    same("the role authenticated reads rows of app.events, but may not select "
+         '"score"' in why, True, why)
+    same(found_by_check(s), ["rollup-policy"])
+    s.cluster.psql("revoke select (id, account_id, company_id, external_id, "
+                   "kind, message, attributes, occurred_at, created_at) on "
+                   "app.events from authenticated")
+    same("to lockstep_rollup, service_role;" in made(s, "company_events"),
+         True, "who selects nothing is no reader")
+    s.cluster.psql("grant select (id, account_id, company_id, external_id, "
+                   "kind, score, message, attributes, occurred_at, created_at) "
+                   "on app.events to authenticated")
+    same(found_by_check(s), [])
+
+
 @case
 def checked(s):
     """`lockstep check` is silent; and finds a trigger that is gone or off, a
     function that counts otherwise, and a policy that differs; what gen makes
     mends them, and faults of one rollup keep no other from being folded."""
     def found():
-        out = s.run("check", "--database", s.cluster.conninfo("lockstep"),
-                    "--format", "json", check=False).stdout
-        return sorted({f["id"] for f in json.loads(out)
-                       if f["id"].startswith("rollup-")})
+        return found_by_check(s)
     same(found(), [])
     s.cluster.psql("alter table app.events disable trigger "
                    "company_events_delete")
