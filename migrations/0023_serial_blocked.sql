@@ -38,18 +38,56 @@ begin
 end
 $$;
 
--- As before, and it is blocked no more.
+-- As before, and it is blocked no more. Who waited for a row here could be
+-- waited for: whoever has it locked is working on it, so that it needs no
+-- moving, or ending it, and then the next is the one. That one is still behind
+-- what claims see of its key, so that the order stays.
 create or replace function lockstep.job_next(key text) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+	with c as materialized (
+		select n.id from lockstep.jobs n
+		where n.serial_key = key and n.finalized_at is null
+		order by n.id
+		limit 1
+		for update of n skip locked)
 	update lockstep.jobs j
 	set blocked = false, run_at = case when j.state = 'available'
 		then clock_timestamp() else j.run_at end
-	where (j.state = 'available' or j.blocked) and j.id = (
-		select min(n.id) from lockstep.jobs n
-		where n.serial_key = key and n.finalized_at is null);
+	from c
+	where j.id = c.id and (j.state = 'available' or j.blocked);
+end
+$$;
+
+-- Since when the oldest job of a kind waits that could run: it is not blocked,
+-- and none of its key is before it. Of those that are not blocked so many are
+-- looked at; the one after them is taken for one that could.
+create function lockstep.runnable_since(kind text) returns timestamptz
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_bitmapscan = off
+as $$
+declare
+	looked constant integer := 10000;
+begin
+	return (select c.run_at
+		from (select j.run_at, j.id, j.serial_key,
+				row_number() over (order by j.run_at, j.id)
+					as nth
+			from lockstep.jobs j
+			where j.kind = runnable_since.kind
+			and j.state = 'available' and not j.blocked
+			order by j.run_at, j.id
+			limit looked + 1) c
+		where c.nth > looked or c.serial_key is null
+		or not exists (select from lockstep.jobs p
+			where p.serial_key = c.serial_key
+			and p.finalized_at is null and p.id < c.id)
+		order by c.run_at, c.id
+		limit 1);
 end
 $$;
 
@@ -189,7 +227,7 @@ end
 $$;
 
 -- As before, but when nothing is scheduled it says so: greatest(0, null) is 0, so
--- that workers asked again at once.
+-- that workers asked again at once. What is scheduled for never is left alone.
 create or replace function lockstep.job_promote(most integer,
 	out promoted bigint, out due_ms bigint)
 language plpgsql
@@ -209,13 +247,15 @@ begin
 	select ceil(1000 * extract(epoch from
 		j.run_at - clock_timestamp()))
 	into due_ms
-	from lockstep.jobs j where j.state = 'scheduled'
+	from lockstep.jobs j
+	where j.state = 'scheduled' and isfinite(j.run_at)
 	order by j.run_at limit 1;
 	due_ms := case when due_ms < 0 then 0 else due_ms end;
 end
 $$;
 
--- As before, and they are not blocked: what is before them may be over.
+-- As before, and they are not blocked: what is before them may be over. Of
+-- attempts there are no more than a number holds.
 create or replace function lockstep.job_revive(ids bigint[], rate numeric, before bigint,
 	recovers boolean) returns bigint
 language plpgsql
@@ -250,8 +290,11 @@ begin
 					* interval '1 second',
 				blocked = false,
 				reason = null, finalized_at = null,
-				max_attempts = j.attempt + j.max_attempts
-					- coalesce(j.replayed_from, 0),
+				max_attempts = case when j.max_attempts > 0
+					then least(2147483647, j.attempt::bigint
+						+ j.max_attempts
+						- coalesce(j.replayed_from, 0))
+					end,
 				replayed_from = j.attempt,
 				replayed = j.replayed + 1, replayed_at = now(),
 				recovered = recovers, updated_at = now()
@@ -267,7 +310,8 @@ begin
 end
 $$;
 
--- As before; what is available is in two parts of its index.
+-- As before; what is available is in two parts of its index, and its oldest is
+-- the oldest that could run.
 create or replace function lockstep.job_census(state text, most integer)
 returns table (kind text, n bigint, exact boolean, oldest timestamptz)
 language plpgsql
@@ -287,7 +331,8 @@ begin
 				order by j.kind limit 1)
 			from k where k.kind is not null),
 		c as materialized (
-			select k.kind, l.n, l.n < $1 as exact, l.oldest
+			select k.kind, l.n, l.n < $1 as exact,
+				%6$s as oldest
 			from k cross join lateral (
 				select count(*) as n, min(j.moment) as oldest
 				from (values %4$s) b (part)
@@ -312,7 +357,10 @@ begin
 		case job_census.state when 'dead' then '(true)'
 			else '(false), (true)' end,
 		case job_census.state when 'dead' then 'b.part'
-			else 'j.blocked = b.part' end)
+			else 'j.blocked = b.part' end,
+		case job_census.state when 'available'
+			then 'lockstep.runnable_since(k.kind)'
+			else 'l.oldest' end)
 	using most;
 end
 $$;
@@ -349,7 +397,8 @@ begin
 				from pg_class c where c.oid =
 					'lockstep.jobs_scheduled_idx'::regclass)
 				/ most))::bigint end,
-		sum(count(*)) over () < most, min(d.run_at)
+		sum(count(*)) over () < most,
+		min(d.run_at) filter (where isfinite(d.run_at))
 	from (select j.kind, j.run_at from lockstep.jobs j
 		where j.state = 'scheduled' order by j.run_at limit most) d
 	group by d.kind;
@@ -361,11 +410,13 @@ $$;
 
 grant execute on function lockstep.job_is_behind(text) to lockstep_logic;
 grant execute on function lockstep.job_unblock(integer) to lockstep_worker;
+grant execute on function lockstep.runnable_since(text)
+	to lockstep_worker, lockstep_logic;
 
 grant create on schema lockstep to lockstep_logic;
 set local role lockstep_logic;
 
--- As before, with `blocked`.
+-- As before, with `blocked`; and run_at is a time.
 create or replace function lockstep.enqueue(
 	kind text,
 	args jsonb default '{}',
@@ -381,6 +432,11 @@ as $$
 declare
 	job bigint;
 begin
+	if not isfinite(enqueue.run_at) then
+		raise exception using errcode = '23514',
+			constraint = 'jobs_legal_check', schema = 'lockstep',
+			table = 'jobs', message = 'run_at of a job is not finite';
+	end if;
 	for try in 1 .. 3 loop
 		insert into lockstep.jobs (kind, args, claims, role, state,
 			run_at, unique_key, serial_key, blocked, max_attempts,
@@ -412,7 +468,7 @@ begin
 end
 $$;
 
--- As before; what is available is in two parts of its index.
+-- As before, of what is not blocked; and the age is of what could run.
 create or replace function lockstep.pressure(queues text[], kinds text[],
 	most integer)
 returns table (queue text, age_ms bigint, depth bigint)
@@ -426,18 +482,13 @@ begin
 	perform set_config('lockstep.operating', 'on', true);
 	return query
 	select k.queue, (select (extract(epoch from clock_timestamp()
-			- min(o.run_at)) * 1000)::bigint
+			- min(lockstep.runnable_since(u.kind))) * 1000)::bigint
 		from unnest(k.kinds) u (kind)
-		cross join (values (false), (true)) b (blocked)
-		cross join lateral (select j.run_at from lockstep.jobs j
-			where j.kind = u.kind and j.state = 'available'
-			and j.blocked = b.blocked
-			order by j.run_at, j.id limit 1) o
 		where not exists (select from lockstep.queues q
 			where q.name = k.queue and q.paused)),
 		(select count(*) from (select from unnest(k.kinds) u (kind)
 			join lockstep.jobs j on j.kind = u.kind
-				and j.state = 'available'
+				and j.state = 'available' and not j.blocked
 			limit pressure.most) c)
 	from (
 		select p.queue, array_agg(p.kind) as kinds

@@ -149,24 +149,16 @@ as $$
 	from lockstep.workers w
 $$;
 
--- The oldest job of each kind that could run, by its index.
+-- The age of the oldest job of a kind that could run.
 create function lockstep.oldest_job(kind text) returns double precision
-language plpgsql stable
+language sql stable
 set search_path = pg_catalog, pg_temp
-set enable_seqscan = off
-set enable_bitmapscan = off
 as $$
-begin
-	return (select extract(epoch from clock_timestamp() - min(o.run_at))
-		from (values (false), (true)) b (blocked)
-		cross join lateral (select j.run_at from lockstep.jobs j
-			where j.kind = oldest_job.kind
-			and j.state = 'available' and j.blocked = b.blocked
-			order by j.run_at, j.id limit 1) o);
-end
+	select extract(epoch from clock_timestamp()
+		- lockstep.runnable_since(oldest_job.kind))
 $$;
 
--- How many of a kind could run, counted no further than is of interest.
+-- How many of a kind are not blocked, counted no further than is of interest.
 create function lockstep.waiting_jobs(kind text, most bigint) returns bigint
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -176,6 +168,7 @@ as $$
 begin
 	return (select count(*) from (select from lockstep.jobs j
 		where j.kind = waiting_jobs.kind and j.state = 'available'
+		and not j.blocked
 		limit most) w);
 end
 $$;
@@ -188,9 +181,12 @@ as $$
 	with q as materialized (
 		select d ->> 'queue' as name,
 			max(lockstep.oldest_job(d ->> 'kind')) as oldest,
-			sum(greatest(c.n, lockstep.waiting_jobs(d ->> 'kind',
-				(marks ->> 'depth')::bigint + 1))) as n
+			-- Beyond the mark the census tells how many.
+			sum(case when w.n > (marks ->> 'depth')::bigint
+				then greatest(c.n, w.n) else w.n end) as n
 		from jsonb_array_elements(declared -> 'jobs') d
+		cross join lateral lockstep.waiting_jobs(d ->> 'kind',
+			(marks ->> 'depth')::bigint + 1) w (n)
 		left join lockstep.job_counts c on c.kind = d ->> 'kind'
 			and c.state = 'available'
 		group by 1)

@@ -360,6 +360,32 @@ walk_flags(struct walk *w, int argc, char **argv, int *ret_left)
 	return true;
 }
 
+/* What is turned away by one mark must be able to come back by the other. */
+static bool
+has_marks(const struct config *c, struct buf *fault)
+{
+	const struct marks {
+		const char *low, *high;
+		unsigned is_low, is_high;
+	} marks[] = {
+		{ "pressure_age_low_s", "pressure_age_s",
+		    c->pressure_age_low_s, c->pressure_age_s },
+		{ "pressure_depth_low", "pressure_depth",
+		    c->pressure_depth_low, c->pressure_depth },
+	};
+
+	for (size_t i = 0; i < countof(marks); i++) {
+		const struct marks *m = &marks[i];
+
+		if (m->is_high == 0 || m->is_low <= m->is_high)
+			continue;
+		buf_format(fault, "%s is %u, and must not be above %s, which "
+		    "is %u", m->low, m->is_low, m->high, m->is_high);
+		return false;
+	}
+	return true;
+}
+
 bool
 config_read(struct config *config, struct arena *arena, int *argc, char **argv,
     struct flag *flags, size_t flag_count, bool *ret_help, struct buf *fault)
@@ -390,7 +416,7 @@ config_read(struct config *config, struct arena *arena, int *argc, char **argv,
 	config->file = w.config_path;
 	w.apply = true;
 	return read_environment(config, arena, fault) &&
-	    walk_flags(&w, *argc, argv, argc);
+	    walk_flags(&w, *argc, argv, argc) && has_marks(config, fault);
 }
 
 static void

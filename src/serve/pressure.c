@@ -86,8 +86,9 @@ weigh(const struct pressure_marks *m, struct queue *q,
 {
 	bool over = (m->age_s > 0 && b->age_ms >= m->age_s * 1000ull) ||
 	    (m->depth > 0 && b->depth >= m->depth);
-	bool under = (m->age_s == 0 || b->age_ms < m->age_low_s * 1000ull) &&
-	    (m->depth == 0 || b->depth < m->depth_low);
+	bool under = !over &&
+	    (m->age_s == 0 || b->age_ms <= m->age_low_s * 1000ull) &&
+	    (m->depth == 0 || b->depth <= m->depth_low);
 
 	if (atomic_load(&q->pressed) ? under : over)
 		turn(q, over, b);

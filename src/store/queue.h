@@ -211,7 +211,8 @@ void queue_wake(struct scope *sc, struct store *store);
 
 /*
  * Makes the process known, or known again, and has its connection listen.  An
- * *id of 0 is filled in.  To be called again when the connection was lost.
+ * *id of 0 is filled in, and one that a lost connection still holds is replaced
+ * by a new one.  To be called again when the connection was lost.
  */
 enum problem queue_join(struct scope *sc, struct store *store, int64_t *id)
     MUST_CHECK;

@@ -44,26 +44,58 @@ enter(struct scope *sc, struct store *st, int64_t *id)
 	return cause;
 }
 
+/* Takes the lock of an id.  false: a connection before this one has it still. */
+static const char *
+take_lock(struct scope *sc, struct store *st, int64_t id, bool *ret)
+{
+	const char *param = talk_number(sc->arena, id), *cause;
+	struct talk talk;
+	size_t asked;
+
+	talk_begin(&talk, sc, st);
+	asked = talk_say(&talk, "select pg_catalog.pg_try_advisory_lock("
+	    "1819501424, $1::integer)", 1, &param);
+	if ((cause = talk_end(&talk, talk_deadline())) == NULL)
+		*ret = PQgetvalue(talk.result[asked], 0, 0)[0] == 't';
+	return cause;
+}
+
+/*
+ * Listens as `id`.  One that it had before goes off the list: leases are kept by
+ * their tokens, but the first who sees that it beats no more would reap them.
+ */
+static const char *
+settle(struct scope *sc, struct store *st, int64_t before, int64_t id)
+{
+	const char *params[] = { talk_number(sc->arena, before),
+		talk_number(sc->arena, id) };
+	struct talk talk;
+
+	talk_begin(&talk, sc, st);
+	talk_say(&talk, "delete from lockstep.workers where id = $1 and"
+	    " id <> $2", countof(params), params);
+	talk_say(&talk, "listen lockstep_jobs", 0, NULL);
+	return talk_end(&talk, talk_deadline());
+}
+
 enum problem
 queue_join(struct scope *sc, struct store *st, int64_t *id)
 {
 	int64_t mine = *id;
-	const char *cause = NULL, *param;
-	struct talk talk;
+	const char *cause = NULL;
+	bool had = false;
 	enum problem p;
 
 	if ((p = store_connect(sc, st)) != PROBLEM_NONE)
 		return p;
-	if (mine == 0)
-		cause = enter(sc, st, &mine);
-	if (cause == NULL) {
-		param = talk_number(sc->arena, mine);
-		talk_begin(&talk, sc, st);
-		talk_say(&talk, "select pg_catalog.pg_advisory_lock("
-		    "1819501424, $1::integer)", 1, &param);
-		talk_say(&talk, "listen lockstep_jobs", 0, NULL);
-		cause = talk_end(&talk, talk_deadline());
-	}
+	if (mine != 0)
+		cause = take_lock(sc, st, mine, &had);
+	if (cause == NULL && !had &&
+	    (cause = enter(sc, st, &mine)) == NULL)
+		cause = take_lock(sc, st, mine, &had);
+	if (cause == NULL)
+		cause = had ? settle(sc, st, *id, mine) :
+		    "a new id is not free";
 	if (cause != NULL)
 		return talk_refuse(sc, st, cause);
 	*id = mine;

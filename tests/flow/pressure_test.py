@@ -240,6 +240,34 @@ def a_look_has_a_bound(w):
     assert buffers < 20000, buffers
 
 
+@case
+def marks(w):
+    """A low mark above its high one is refused, with a sentence; one of 0 lets
+    in again when there is nothing."""
+    for low, high in (("age-low-s", "age-s"), ("depth-low", "depth")):
+        done = w.system.run(
+            "jobs", "conservation", "--config", w.system.config_path(0),
+            f"--pressure-{high}=5", f"--pressure-{low}=6", check=False)
+        same(done.returncode, 2, done.stdout)
+        same(f"pressure_{low} is 6, and must not be above pressure_{high}, "
+             "which is 5".replace("-", "_") in done.stderr, True, done.stderr)
+    w.sql("alter table lockstep.jobs disable trigger user; delete from "
+          "lockstep.jobs where kind = 'feedback.record'; alter table "
+          "lockstep.jobs enable trigger user")
+    config = w.system.config_path(0)
+    with open(config, "a", encoding="utf-8") as file:
+        file.write("pressure_age_low_s = 0\npressure_depth_low = 0\n")
+    w.system.stop(0)
+    w.system.start(0)
+    w.system.ready()
+    wait_for(w.let_in, "events to be let in")
+    w.age(3600)
+    wait_for(w.turned_away, "events to be turned away")
+    w.sql("update lockstep.jobs set state = 'cancelled', reason = 'cancelled', "
+          "finalized_at = now() where state = 'available'")
+    wait_for(w.let_in, "events to be let in")
+
+
 def main():
     with sut.System(instances=1, settings={
             "pressure_age_s": 60, "pressure_age_low_s": 30,

@@ -252,7 +252,7 @@ def backlog(s):
     same(s.cluster.psql("select n from lockstep.job_census('available', 1000) "
                         "where kind = 'test.effect'"), "302")
     same(s.cluster.psql("select depth from lockstep.pressure('{q}', "
-                        "'{test.effect}', 1000)"), "302")
+                        "'{test.effect}', 1000)"), "5")
     with Worker(s, "backlog-a"), Worker(s, "backlog-b"):
         drained(s, free + ids)
     same(states(s, ids + free), {"done": 302})
@@ -287,6 +287,84 @@ def idle(s):
         # A session tells of its first questions some seconds later.
         tap.wait_for(lambda: rate() < 20, "less than 20 a second", 60)
     s.cluster.psql("alter database lockstep reset track_functions")
+
+
+@case
+def turns(s):
+    """A job that waits for its key's turn is not old: only what could run is."""
+    n = next(NUMBERS)
+    ids = leave(s, "test.effect", numbers(n, 3), more=f", serial_key => 't{n}'")
+    s.cluster.psql(f"update lockstep.jobs set run_at = now() + case when id = "
+                   f"{ids[0]} then interval '1 hour' else '-1 hour' end, state "
+                   f"= case when id = {ids[0]} then 'scheduled' else state end "
+                   f"where id = any(array{ids})")
+    ages = ("select coalesce(age_ms, 0) / 1000 < {0}, coalesce("
+            "lockstep.oldest_job('test.effect'), 0) < {0}, coalesce(now() - "
+            "oldest, '0') < interval '{0} s' from lockstep.pressure('{{q}}', "
+            "'{{test.effect}}', 1000), lockstep.job_census('available', 1000) "
+            "where kind = 'test.effect'")
+    same(s.cluster.psql(ages.format(1800)), "t|t|t", "none could run")
+    free = leave(s, "test.effect", numbers(n + 3, 1))
+    s.cluster.psql("update lockstep.jobs set run_at = now() - interval '40 min'"
+                   f" where id = {free[0]}")
+    same(s.cluster.psql(ages.format(1800)), "f|f|f", "one could")
+    same(s.cluster.psql(ages.format(3000)), "t|t|t", "one could")
+    s.cluster.psql("update lockstep.jobs set run_at = now(), state = "
+                   f"'available' where id = {ids[0]}")
+    with Worker(s, "turns"):
+        drained(s, ids + free)
+
+
+@case
+def never(s):
+    """A job is for a time; one that is for none, however it came, keeps nothing
+    else waiting."""
+    for when in ("infinity", "-infinity"):
+        same(leave(s, "test.effect", numbers(1, 1), check=False,
+                   more=f", run_at => '{when}'"), [], when)
+    n = next(NUMBERS)
+    lost = leave(s, "test.effect", numbers(n, 1),
+                 more=", run_at => now() + interval '1 hour'")
+    s.cluster.psql("update lockstep.jobs set run_at = 'infinity' where id = "
+                   f"{lost[0]}")
+    ids = leave(s, "test.effect", numbers(n + 1, 1),
+                more=", run_at => now() + interval '300 ms'")
+    with Worker(s, "never") as w:
+        drained(s, ids)
+        s.cluster.psql("update lockstep.job_counted set counted_at = "
+                       "'-infinity'")
+        same(s.cluster.psql("select count(*), max(oldest) from lockstep."
+                            "job_count(1000) where state = 'scheduled' and "
+                            "kind = 'test.effect'"), "1|")
+        same(list(w.events("tend")), [], "failures")
+    s.cluster.psql("update lockstep.jobs set state = 'cancelled', reason = "
+                   f"'cancelled', finalized_at = now() where id = {lost[0]}")
+
+
+@case
+def a_look_at_turns_has_a_bound(s):
+    """Many keys whose first job waits cost a look no more than so many do."""
+    s.cluster.psql(
+        "alter table lockstep.jobs disable trigger user; insert into "
+        "lockstep.jobs (kind, args, claims, role, state, run_at, serial_key) "
+        "select 'test.other', '{\"n\": 1}', '{}', 'service_role', case i % 3 "
+        "when 0 then 'scheduled' else 'available' end, now() + interval "
+        "'1 hour' * case i % 3 when 0 then 1 else -1 end, 'm' || i / 3 from "
+        "generate_series(0, 299999) i order by i; "
+        "alter table lockstep.jobs enable trigger user")
+    s.cluster.psql("vacuum analyze lockstep.jobs")
+    plan = json.loads(s.cluster.psql(
+        "set role lockstep; explain (analyze, buffers, format json) select * "
+        "from lockstep.pressure('{q}', '{test.other}', 100)"))[0]
+    buffers = plan["Plan"]["Shared Hit Blocks"] + plan["Plan"][
+        "Shared Read Blocks"]
+    print(f"# a look at 300,000 jobs: {plan['Execution Time']:.0f} ms, "
+          f"{buffers} buffers")
+    s.cluster.psql("alter table lockstep.jobs disable trigger user; delete from "
+                   "lockstep.jobs where kind = 'test.other' and serial_key "
+                   "like 'm%'; alter table lockstep.jobs enable trigger user")
+    same(conservation(s), 0)
+    assert buffers < 150000, buffers
 
 
 @case
@@ -652,6 +730,40 @@ def deaf(s):
         for _ in range(3):
             # Or longer, when the machine is busy with others.
             tap.wait_for(lambda: waited() < 1.5, "a job within 1.5 s")
+
+
+@case
+def its_ghost(s):
+    """A worker whose id is held by a connection that outlived it goes on with
+    another, and keeps its leases."""
+    n = next(NUMBERS)
+    with Worker(s, "ghost", work_threads=2) as w:
+        [number] = leave(s, "test.slow", {"n": n, "ms": 3000})
+        tap.wait_for(lambda: job(s, number, "state") == "running", "a lease")
+        before = next(w.events("joined"))["worker"]
+        with Session(s) as ghost:
+            # It waits for the lock, and so has it before the next who asks.
+            ghost.psql.stdin.write(
+                f"select pg_advisory_lock(1819501424, {before}) is null;\n")
+            ghost.psql.stdin.flush()
+            tap.wait_for(lambda: s.cluster.psql(
+                "select count(*) from pg_locks where locktype = 'advisory' "
+                f"and objid = {before} and classid = 1819501424 and not "
+                "granted") == "1", "the ghost to wait")
+            s.cluster.psql(
+                "select pg_terminate_backend(pid) from pg_locks where locktype "
+                f"= 'advisory' and objid = {before} and classid = 1819501424 "
+                "and granted")
+            tap.wait_for(lambda: len(list(w.events("joined"))) > 1,
+                         "it to join again", 10)
+        after = list(w.events("joined"))[-1]["worker"]
+        same(after == before, False, "the id")
+        same(s.cluster.psql("select array_agg(id order by id) from lockstep."
+                            f"workers where id in ({before}, {after})"),
+             f"{{{after}}}")
+        drained(s, [number])
+    same(job(s, number, "state, attempt"), "done|1")
+    same(verdict(s, [n]), {"lost": [], "twice": []})
 
 
 @case

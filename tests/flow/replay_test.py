@@ -96,6 +96,12 @@ def attempts(s):
                      "them to fail again", 60)
     same(job(s, ids[0], "attempt, max_attempts, replayed_from"), "6||3")
     same(job(s, more[0], "attempt, max_attempts, replayed_from"), "4|4|2")
+    _, most = dead(s, 2, more=", max_attempts => 2147483647", attempt=3)
+    same(told(s, "replay", *map(str, most))["changed"], 2)
+    same(job(s, most[0], "attempt, max_attempts, replayed_from"),
+         "3|2147483647|3")
+    with Worker(s, "most"):
+        drained(s, most)
 
 
 @case
@@ -308,6 +314,33 @@ def taken_back(s):
                    f"'1 s' where id = {running}")
     with Worker(s, "reaped"):
         drained(s, [running])
+
+
+@case
+def taken_back_at_work(s):
+    """Who cancels what waits behind a held job, and who holds it, do not wait
+    for each other; what is left goes on, in its order."""
+    n = next(NUMBERS)
+    ids = leave(s, "test.effect", numbers(n, 6), more=f", serial_key => 'd{n}'")
+    take = ("select count(*) from lockstep.job_take('{test.effect}', '{1}', "
+            "'{f}', '{NULL}', '{NULL}', 0, 1000)")
+    with Session(s) as holder, Session(s) as taker:
+        for session in (holder, taker):
+            session.ask("set statement_timeout = '10s'; set deadlock_timeout = "
+                        "'100ms'; begin; select 1")
+        same(holder.ask(take), "1")
+        same(taker.ask("select changed from lockstep.operate_jobs('cancel', "
+                       f"'{{\"ids\": {ids[1:4]}}}')"), "3")
+        same(holder.ask(f"select lockstep.job_done('{{{ids[0]}}}', true) is "
+                        "null"), "f")
+        holder.ask("commit; select 1")
+        taker.ask("commit; select 1")
+    same(states(s, ids), {"done": 1, "cancelled": 3, "available": 2})
+    with Worker(s, "at-work"):
+        drained(s, ids, 5)
+    same(verdict(s, [n + 4, n + 5]), {"lost": [], "twice": []})
+    same(s.cluster.psql("select array_agg(n order by at) from app.effects where "
+                        f"n in ({n + 4}, {n + 5})"), f"{{{n + 4},{n + 5}}}")
 
 
 @case
