@@ -821,6 +821,11 @@ def every_measure(s):
     refused = s.run(*gen, check=False)
     same((refused.returncode, "asks \"account_id\"" in refused.stderr),
          (2, True), refused.stderr)
+    path.write_text(json.dumps({**EVERY, "measures": {
+        "times": {"distinct": "created_at"}}}))
+    refused = s.run(*gen, check=False)
+    same((refused.returncode, "are counted by their text" in refused.stderr),
+         (2, True), refused.stderr)
     path.unlink()
     s.cluster.psql("select lockstep.forget_rollup('test_every')",
                    user="lockstep_owner")
