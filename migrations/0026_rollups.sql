@@ -36,7 +36,12 @@ create table lockstep.rollups (
 	-- the last of them.
 	mismatches    bigint not null default 0,
 	mismatch      jsonb,
+	-- Why it cannot be folded, and why not filled.
 	fault         text,
+	fill_fault    text,
+	-- How much at once, since more took too long.
+	fold_most     integer,
+	fill_most     integer,
 	created_at    timestamptz not null default now()
 );
 
@@ -57,7 +62,8 @@ as $$
 		time_column = excluded.time_column, bucket = excluded.bucket,
 		window_days = excluded.window_days, state = 'building',
 		filled_to = '-infinity', mismatches = 0, mismatch = null,
-		fault = null
+		fault = null, fill_fault = null, fold_most = null,
+		fill_most = null
 $$;
 create function lockstep.forget_rollup(name text) returns void
 language sql security definer
@@ -110,7 +116,7 @@ $$;
 create function lockstep.rollups_now()
 returns table (name text, source text, bucket text, state text, lag_s numeric,
 	unfolded bigint, folded_at timestamptz, audited_at timestamptz,
-	mismatches bigint, fault text)
+	mismatches bigint, fault text, fill_fault text)
 language plpgsql stable security definer rows 10
 set search_path = pg_catalog, pg_temp
 set intervalstyle = iso_8601
@@ -128,6 +134,7 @@ begin
 		audited_at := r.audited_at;
 		mismatches := r.mismatches;
 		fault := r.fault;
+		fill_fault := r.fill_fault;
 		begin
 			select u.unfolded, u.lag_s into unfolded, lag_s
 			from lockstep.rollup_unfolded(r.schema_name, r.name) u;
@@ -141,9 +148,25 @@ begin
 end
 $$;
 
--- Folds at most so many deltas of each rollup that nobody else is at. One that
--- cannot be folded keeps none of the others from it; its fault is told.
-create function lockstep.fold_rollups(most integer)
+-- How much at once from now on, when it took so long or (NULL) too long; NULL:
+-- as much as is asked for.
+create function lockstep.rollup_most(most integer, was integer, took interval)
+returns integer
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+	select case when took is null
+			then greatest(least(most, was) / 2, least(most, 100))
+		when was is null or was >= most / 2
+			and took < interval '1 s' then null
+		when took < interval '1 s' then was * 2
+		else was end
+$$;
+
+-- Folds at most so many deltas, unless somebody else is at it: then there is no
+-- row. Why not, is told; when it was for the time that it took, less is tried
+-- the next time, so that it ends at last.
+create function lockstep.fold_rollup(rollup text, most integer)
 returns table (name text, folded bigint, lag_ms bigint, unfolded bigint,
 	state text, mismatches bigint, fault text)
 language plpgsql security definer
@@ -153,42 +176,72 @@ as $$
 declare
 	r lockstep.rollups;
 	waiting record;
+	began timestamptz := clock_timestamp();
+	following integer;
 begin
-	for r in select * from lockstep.rollups o order by o.name loop
-		continue when not pg_try_advisory_xact_lock(
-			lockstep.rollup_lock(r.name));
-		name := r.name;
-		state := r.state;
-		mismatches := r.mismatches;
-		folded := 0;
-		lag_ms := 0;
-		unfolded := 0;
-		fault := null;
-		begin
-			select * into waiting from lockstep.rollup_unfolded(
-				r.schema_name, r.name);
-			lag_ms := waiting.lag_s * 1000;
-			if waiting.unfolded > 0 then
-				execute format('select %I.%I($1)',
-					r.schema_name, r.name || '_fold')
-				into folded using most;
-			end if;
-			unfolded := greatest(0, waiting.unfolded - folded);
-		exception when others then
-			fault := sqlstate;
-		end;
-		if folded > 0 or fault is distinct from r.fault
-				or r.folded_at is null
-				or r.folded_at < now() - interval '10 s' then
-			update lockstep.rollups o
-			set folded = o.folded + fold_rollups.folded,
-				fault = fold_rollups.fault,
-				folded_at = case when fold_rollups.fault is null
-					then clock_timestamp()
-					else o.folded_at end
-			where o.name = r.name;
+	if not pg_try_advisory_xact_lock(lockstep.rollup_lock(rollup)) then
+		return;
+	end if;
+	select o.* into r from lockstep.rollups o where o.name = rollup;
+	if not found then
+		return;
+	end if;
+	name := r.name;
+	state := r.state;
+	mismatches := r.mismatches;
+	folded := 0;
+	lag_ms := 0;
+	unfolded := 0;
+	following := r.fold_most;
+	begin
+		select * into waiting from lockstep.rollup_unfolded(
+			r.schema_name, r.name);
+		lag_ms := waiting.lag_s * 1000;
+		unfolded := waiting.unfolded;
+		if waiting.unfolded > 0 then
+			execute format('select %I.%I($1)',
+				r.schema_name, r.name || '_fold')
+			into folded using least(most, r.fold_most);
+			following := lockstep.rollup_most(most, r.fold_most,
+				clock_timestamp() - began);
 		end if;
-		return next;
+		unfolded := greatest(0, waiting.unfolded - folded);
+	exception when query_canceled then
+		fault := sqlstate;
+		following := lockstep.rollup_most(most, r.fold_most, null);
+	when others then
+		fault := sqlstate;
+	end;
+	if folded > 0 or fault is distinct from r.fault
+			or following is distinct from r.fold_most
+			or r.folded_at is null
+			or r.folded_at < now() - interval '10 s' then
+		update lockstep.rollups o
+		set folded = o.folded + fold_rollup.folded,
+			fault = fold_rollup.fault,
+			fold_most = following,
+			folded_at = case when fold_rollup.fault is null
+				then clock_timestamp() else o.folded_at end
+		where o.name = r.name;
+	end if;
+	return next;
+end
+$$;
+
+-- The same of all of them, at once.
+create function lockstep.fold_rollups(most integer)
+returns table (name text, folded bigint, lag_ms bigint, unfolded bigint,
+	state text, mismatches bigint, fault text)
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+	rollup text;
+begin
+	for rollup in select o.name from lockstep.rollups o order by o.name loop
+		return query
+		select * from lockstep.fold_rollup(rollup, most);
 	end loop;
 end
 $$;
@@ -262,7 +315,7 @@ begin
 	execute format('select %I.%I($1, $2)', r.schema_name,
 		r.name || '_recount') using r.filled_to, until;
 	update lockstep.rollups o
-	set filled_to = until,
+	set filled_to = until, fill_fault = null,
 		state = case when until = 'infinity' then 'ready'
 			else 'building' end
 	where o.name = r.name;
@@ -270,7 +323,43 @@ begin
 end
 $$;
 
--- The same for whichever needs it: the worker's.
+-- The worker's: what it cannot count is told, and kept until it can; with less
+-- at once when it took too long.
+create function lockstep.try_fill_rollup(rollup text, most integer,
+	out more boolean, out fault text)
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+	was integer;
+	following integer;
+	began timestamptz := clock_timestamp();
+begin
+	select r.fill_most into was from lockstep.rollups r
+	where r.name = rollup;
+	following := was;
+	begin
+		more := lockstep.fill_rollup(rollup, least(most, was));
+		if more is not null then
+			following := lockstep.rollup_most(most, was,
+				clock_timestamp() - began);
+		end if;
+	exception when query_canceled then
+		fault := sqlstate;
+		following := lockstep.rollup_most(most, was, null);
+	when others then
+		fault := sqlstate;
+	end;
+	more := coalesce(more, false);
+	update lockstep.rollups r
+	set fill_fault = coalesce(try_fill_rollup.fault, r.fill_fault),
+		fill_most = following
+	where r.name = rollup and (following is distinct from r.fill_most
+		or try_fill_rollup.fault <> coalesce(r.fill_fault, ''));
+end
+$$;
+
+-- The same of all of them; is there more to count?
 create function lockstep.fill_rollups(most integer) returns boolean
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -281,14 +370,8 @@ declare
 begin
 	for rollup in select r.name from lockstep.rollups r
 			where r.state = 'building' order by r.name loop
-		begin
-			more := coalesce(lockstep.fill_rollup(rollup, most),
-				false) or more;
-		exception when others then
-			update lockstep.rollups r set fault = sqlstate
-			where r.name = rollup
-			and r.fault is distinct from sqlstate;
-		end;
+		more := (select t.more from lockstep.try_fill_rollup(rollup,
+			most) t) or more;
 	end loop;
 	return more;
 end
@@ -320,7 +403,8 @@ begin
 		return until;
 	end if;
 	update lockstep.rollups o
-	set mismatches = 0, mismatch = null, state = 'ready'
+	set mismatches = 0, mismatch = null, state = 'ready',
+		fill_fault = null
 	where o.name = r.name;
 	return null;
 end
@@ -462,7 +546,11 @@ grant execute on function lockstep.rollup_lock(text),
 	to lockstep_rollup;
 grant execute on function lockstep.rollups_now()
 	to service_role, operator, lockstep_worker;
-grant execute on function lockstep.fold_rollups(integer),
+grant execute on function lockstep.rollup_most(integer, integer, interval)
+	to lockstep_rollup;
+grant execute on function lockstep.fold_rollup(text, integer),
+		lockstep.fold_rollups(integer),
+		lockstep.try_fill_rollup(text, integer),
 		lockstep.fill_rollup(text, integer),
 		lockstep.fill_rollups(integer),
 		lockstep.rebuild_rollup(text, timestamptz, integer),
@@ -478,7 +566,10 @@ alter function lockstep.forget_rollup(text) owner to lockstep_rollup;
 alter function lockstep.rollup_is_ready(text) owner to lockstep_rollup;
 alter function lockstep.rollup_unfolded(text, text) owner to lockstep_rollup;
 alter function lockstep.rollups_now() owner to lockstep_rollup;
+alter function lockstep.fold_rollup(text, integer) owner to lockstep_rollup;
 alter function lockstep.fold_rollups(integer) owner to lockstep_rollup;
+alter function lockstep.try_fill_rollup(text, integer)
+	owner to lockstep_rollup;
 alter function lockstep.rollup_step(lockstep.rollups, timestamptz, integer)
 	owner to lockstep_rollup;
 alter function lockstep.rollup_begin(lockstep.rollups)

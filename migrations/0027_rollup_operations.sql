@@ -974,7 +974,7 @@ select lockstep.register_rollup('company_tickets', 'app', 'app.support_tickets',
 
 create view app.rollups with (security_invoker = true) as
 select r.name, r.source, r.bucket, r.state, r.lag_s, r.unfolded, r.folded_at,
-	r.audited_at, r.mismatches, r.fault
+	r.audited_at, r.mismatches, coalesce(r.fault, r.fill_fault) as fault
 from lockstep.rollups_now() r;
 grant select on app.rollups to service_role, operator;
 

@@ -383,7 +383,8 @@ begin
 end
 $$;
 
--- How old what an aggregate tells may be, and whether it was told wrong.
+-- How old what an aggregate tells may be, whether it was told wrong, and whether
+-- it cannot be filled.
 create function lockstep.watch_rollups(declared jsonb, marks jsonb)
 returns setof lockstep.check_found
 language sql stable
@@ -408,6 +409,12 @@ as $$
 		coalesce((r.row ->> 'mismatches')::double precision,
 			case when r.row is not null then 0 end),
 		'buckets', 0, 'audited at ' || (r.row ->> 'audited_at')
+	from r
+	union all
+	select 'rollup_unfilled', 'rollup', r.name,
+		case when r.row is not null
+			then num_nonnulls(r.row ->> 'fill_fault') end,
+		'state', 0, 'cannot be filled: ' || (r.row ->> 'fill_fault')
 	from r
 $$;
 

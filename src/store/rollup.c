@@ -21,50 +21,82 @@ true_at(const PGresult *rows, int row, int column)
 	return PQgetvalue(rows, row, column)[0] == 't';
 }
 
-enum problem
-rollup_fold(struct scope *sc, struct store *st, unsigned most,
-    const struct rollup_state **ret, size_t *ret_count)
+static const char *
+text_at(const PGresult *rows, int row, int column)
 {
-	const char *param = talk_number(sc->arena, most);
-	struct rollup_state *all;
-	const PGresult *rows;
-	enum problem p;
-	int row;
+	return PQgetisnull(rows, row, column) ? NULL :
+	    PQgetvalue(rows, row, column);
+}
 
-	p = talk_ask(sc, st, "select name, folded, lag_ms, unfolded,"
-	    " state = 'building', mismatches, fault"
-	    " from lockstep.fold_rollups($1)", 1, &param, &rows);
+enum problem
+rollup_names(struct scope *sc, struct store *st, bool building,
+    const char *const **ret, size_t *ret_count)
+{
+	const PGresult *rows;
+	const char **names;
+	enum problem p;
+	int count;
+
+	p = talk_ask(sc, st, building ? "select name from lockstep.rollups"
+	    " where state = 'building' order by name" :
+	    "select name from lockstep.rollups order by name", 0, NULL, &rows);
 	if (p != PROBLEM_NONE)
 		return p;
-	all = arena_alloc(sc->arena, ((size_t)PQntuples(rows) + 1) *
-	    sizeof(*all));
-	for (row = 0; row < PQntuples(rows); row++)
-		all[row] = (struct rollup_state){
-			.name = PQgetvalue(rows, row, 0),
-			.folded = number_at(rows, row, 1),
-			.lag_ms = number_at(rows, row, 2),
-			.unfolded = number_at(rows, row, 3),
-			.building = true_at(rows, row, 4),
-			.mismatches = number_at(rows, row, 5),
-			.fault = PQgetisnull(rows, row, 6) ? NULL :
-			    PQgetvalue(rows, row, 6) };
-	*ret = all;
-	*ret_count = (size_t)row;
+	count = PQntuples(rows);
+	names = arena_alloc(sc->arena, ((size_t)count + 1) * sizeof(*names));
+	for (int i = 0; i < count; i++)
+		names[i] = PQgetvalue(rows, i, 0);
+	*ret = names;
+	*ret_count = (size_t)count;
 	return PROBLEM_NONE;
 }
 
 enum problem
-rollup_fill(struct scope *sc, struct store *st, unsigned most, bool *ret_more)
+rollup_fold(struct scope *sc, struct store *st, const char *name,
+    unsigned most, const struct rollup_state **ret)
 {
-	const char *param = talk_number(sc->arena, most);
+	const char *params[] = { name, talk_number(sc->arena, most) };
+	struct rollup_state *state;
 	const PGresult *rows;
 	enum problem p;
 
-	p = talk_ask(sc, st, "select lockstep.fill_rollups($1)", 1, &param,
+	p = talk_ask(sc, st, "select name, folded, lag_ms, unfolded,"
+	    " state = 'building', mismatches, fault"
+	    " from lockstep.fold_rollup($1, $2)", countof(params), params,
 	    &rows);
-	if (p == PROBLEM_NONE)
-		*ret_more = true_at(rows, 0, 0);
-	return p;
+	if (p != PROBLEM_NONE)
+		return p;
+	*ret = NULL;
+	if (PQntuples(rows) == 0)
+		return PROBLEM_NONE;
+	*ret = state = arena_alloc(sc->arena, sizeof(*state));
+	*state = (struct rollup_state){
+		.name = PQgetvalue(rows, 0, 0),
+		.folded = number_at(rows, 0, 1),
+		.lag_ms = number_at(rows, 0, 2),
+		.unfolded = number_at(rows, 0, 3),
+		.building = true_at(rows, 0, 4),
+		.mismatches = number_at(rows, 0, 5),
+		.fault = text_at(rows, 0, 6) };
+	return PROBLEM_NONE;
+}
+
+enum problem
+rollup_fill(struct scope *sc, struct store *st, const char *name,
+    unsigned most, bool *ret_more, const char **ret_fault)
+{
+	const char *params[] = { name, talk_number(sc->arena, most) };
+	const PGresult *rows;
+	enum problem p;
+
+	p = talk_ask(sc, st, "select more, fault"
+	    " from lockstep.try_fill_rollup($1, $2)", countof(params), params,
+	    &rows);
+	if (p != PROBLEM_NONE)
+		return p;
+	*ret_more = true_at(rows, 0, 0);
+	*ret_fault = text_at(rows, 0, 1);
+	return PROBLEM_NONE;
 }
 
 enum problem

@@ -17,7 +17,11 @@
  */
 struct store;
 
-/* How a rollup is after it was folded; those that others are at are absent. */
+/* The names of those that the database keeps; or of those to be filled alone. */
+enum problem rollup_names(struct scope *sc, struct store *store,
+    bool building, const char *const **ret, size_t *ret_count) MUST_CHECK;
+
+/* How a rollup is after it was folded. */
 struct rollup_state {
 	const char *name;
 	int64_t folded;			/* deltas, now */
@@ -28,14 +32,15 @@ struct rollup_state {
 	const char *fault;		/* SQLSTATE: why not, or NULL */
 };
 
-/* Folds what there is, at most so many deltas of each. */
+/* Folds at most so many deltas; *ret NULL: others are at it. */
 enum problem rollup_fold(struct scope *sc, struct store *store,
-    unsigned most, const struct rollup_state **ret, size_t *ret_count)
+    const char *name, unsigned most, const struct rollup_state **ret)
     MUST_CHECK;
 
-/* Counts some rows of those that are not ready; is there more to count? */
-enum problem rollup_fill(struct scope *sc, struct store *store, unsigned most,
-    bool *ret_more) MUST_CHECK;
+/* Counts some rows; is there more to count?  *ret_fault as above. */
+enum problem rollup_fill(struct scope *sc, struct store *store,
+    const char *name, unsigned most, bool *ret_more, const char **ret_fault)
+    MUST_CHECK;
 
 /*
  * Holds some buckets of a rollup against its source, of the one that was audited

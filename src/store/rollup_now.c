@@ -87,7 +87,8 @@ list(struct desk_of *d)
 	const PGresult *rows = ask(d, d->wish->json ?
 	    "select row_to_json(r) from lockstep.rollups_now() r" :
 	    "select name, source, state, unfolded, lag_s, mismatches,"
-	    " to_char(audited_at, 'YYYY-MM-DD\"T\"HH24:MI:SSOF'), fault"
+	    " to_char(audited_at, 'YYYY-MM-DD\"T\"HH24:MI:SSOF'), fault,"
+	    " fill_fault"
 	    " from lockstep.rollups_now()", NULL, 0);
 
 	if (rows == NULL)
@@ -98,13 +99,14 @@ list(struct desk_of *d)
 			continue;
 		}
 		fprintf(d->out, "%s of %s: %s, %s unfolded, %s s behind, "
-		    "%s mismatches, audited %s%s%s\n", PQgetvalue(rows, i, 0),
+		    "%s mismatches, audited %s%s%s%s%s\n", PQgetvalue(rows, i, 0),
 		    PQgetvalue(rows, i, 1), PQgetvalue(rows, i, 2),
 		    PQgetvalue(rows, i, 3), PQgetvalue(rows, i, 4),
 		    PQgetvalue(rows, i, 5), text_at(rows, i, 6) != NULL ?
 		    PQgetvalue(rows, i, 6) : "never",
 		    text_at(rows, i, 7) != NULL ? ", cannot be folded: " : "",
-		    PQgetvalue(rows, i, 7));
+		    PQgetvalue(rows, i, 7), text_at(rows, i, 8) != NULL ?
+		    ", cannot be filled: " : "", PQgetvalue(rows, i, 8));
 	}
 	return 0;
 }

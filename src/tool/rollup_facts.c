@@ -78,6 +78,19 @@ rollup_fields(struct arena *arena, const struct rollup *r, size_t *ret_count)
 
 /* ---- What cannot be done. ---- */
 
+/* Are values of the type equal if and only if their texts are, in any session? */
+static bool
+is_its_text(const struct catalog_column *c)
+{
+	static const char *const types[] = { "bigint", "boolean", "character",
+		"character varying", "integer", "smallint", "text", "uuid" };
+	bool any = c->label_count > 0;
+
+	for (size_t i = 0; i < countof(types); i++)
+		any = any || strcmp(c->base, types[i]) == 0;
+	return any;
+}
+
 static const char *
 column_refusal(const struct rollup_draft *d, const struct field *f)
 {
@@ -104,6 +117,12 @@ column_refusal(const struct rollup_draft *d, const struct field *f)
 		    strcmp(c->base, "numeric") != 0)
 			return "it is added up, and no integer or numeric: "
 			    "what was added to a float cannot be taken away";
+	for (size_t i = 0; i < r->measure_count; i++)
+		if (r->measures[i].field == f &&
+		    r->measures[i].kind == MEASURE_DISTINCT && !is_its_text(c))
+			return "its distinct values are counted by their "
+			    "text, which may differ for the same value: it is "
+			    "no text, uuid, integer, boolean or enum";
 	return NULL;
 }
 

@@ -31,6 +31,14 @@ has_any(const struct crew *crew)
 }
 
 static void
+tell_fault(const char *name, const char *code)
+{
+	if (code != NULL)
+		log_event(LOG_ERROR, "rollup_fault", LOG_TEXT("name", name),
+		    LOG_TEXT("code", code));
+}
+
+static void
 measure(const struct rollup_state *s)
 {
 	char labels[LABELS_MAX];
@@ -46,37 +54,59 @@ measure(const struct rollup_state *s)
 	    (uint64_t)s->mismatches, TOLD_S);
 	metric_add("lockstep_rollup_folded_total", labels,
 	    (uint64_t)s->folded);
-	if (s->fault != NULL)
-		log_event(LOG_ERROR, "rollup_fault", LOG_TEXT("name", s->name),
-		    LOG_TEXT("code", s->fault));
+	tell_fault(s->name, s->fault);
 }
 
+/* Each by itself, so that one which takes long holds no other up. */
 enum problem
 chore_fold(struct crew *crew, struct scope *sc, struct store *store,
     bool *more)
 {
-	const struct rollup_state *all;
-	enum problem p;
+	const struct rollup_state *state;
+	enum problem first, p;
+	const char *const *names;
 	size_t count;
 
 	if (!has_any(crew))
 		return PROBLEM_NONE;
-	if ((p = rollup_fold(sc, store, FOLD_MOST, &all, &count)) !=
-	    PROBLEM_NONE)
-		return p;
+	first = rollup_names(sc, store, false, &names, &count);
+	if (first != PROBLEM_NONE)
+		return first;
 	for (size_t i = 0; i < count; i++) {
-		measure(&all[i]);
-		*more = *more || all[i].folded >= FOLD_MOST;
+		p = rollup_fold(sc, store, names[i], FOLD_MOST, &state);
+		if (p == PROBLEM_NONE && state != NULL) {
+			measure(state);
+			*more = *more || (state->folded > 0 &&
+			    state->unfolded > 0);
+		}
+		first = first == PROBLEM_NONE ? p : first;
 	}
-	return PROBLEM_NONE;
+	return first;
 }
 
 enum problem
 chore_fill(struct crew *crew, struct scope *sc, struct store *store,
     bool *more)
 {
-	return has_any(crew) ? rollup_fill(sc, store, FILL_MOST, more) :
-	    PROBLEM_NONE;
+	enum problem first, p;
+	const char *const *names, *fault;
+	size_t count;
+	bool some;
+
+	if (!has_any(crew))
+		return PROBLEM_NONE;
+	first = rollup_names(sc, store, true, &names, &count);
+	if (first != PROBLEM_NONE)
+		return first;
+	for (size_t i = 0; i < count; i++) {
+		p = rollup_fill(sc, store, names[i], FILL_MOST, &some, &fault);
+		if (p == PROBLEM_NONE) {
+			tell_fault(names[i], fault);
+			*more = *more || some;
+		}
+		first = first == PROBLEM_NONE ? p : first;
+	}
+	return first;
 }
 
 enum problem

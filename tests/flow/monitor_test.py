@@ -37,7 +37,8 @@ SORTS = {
     "jobs": ("job", ["job_dead"]),
     "webhooks": ("webhook", ["webhook_age"]),
     "messages": ("message", ["message_failed"]),
-    "rollups": ("rollup", ["rollup_lag", "rollup_mismatch"]),
+    "rollups": ("rollup", ["rollup_lag", "rollup_mismatch",
+                           "rollup_unfilled"]),
     "expectations": ("expect", ["expectation_failed"]),
 }
 # The figures that go with checks, by the names of their labels.

@@ -680,6 +680,92 @@ def checked(s):
     exact(s, "made anew")
 
 
+@case
+def unfillable(s):
+    """A rollup that cannot be filled says so in the log, in lockstep.rollups
+    and as a check, however often it is folded, until it can."""
+    check = ("select value > threshold from lockstep.watch_rollups("
+             "'{\"rollups\": [\"company_tickets\"]}', '{\"lag_s\": 60}') where "
+             "name = 'rollup_unfilled' and subject = 'company_tickets'")
+    kept = s.cluster.psql("select pg_get_functiondef("
+                          "'app.company_tickets_recount'::regproc)")
+    same(s.cluster.psql(check), "f")
+    s.cluster.psql(
+        "create or replace function app.company_tickets_recount(since "
+        "timestamptz, until timestamptz) returns void language plpgsql as $$ "
+        "begin raise division_by_zero; end $$; update lockstep.rollups set "
+        "state = 'building', filled_to = '-infinity', folded_at = null where "
+        "name = 'company_tickets'")
+    with Worker(s, "unfillable") as w:
+        tap.wait_for(lambda: any(w.events("rollup_fault", code="22012",
+                                          name="company_tickets")),
+                     "the fault in the log", 20, 0.1)
+        tap.wait_for(lambda: s.cluster.psql(
+            "select folded_at is not null from lockstep.rollups where name = "
+            "'company_tickets'") == "t", "it to be folded", 20, 0.1)
+        same(s.cluster.psql("select fill_fault, fault is null from "
+                            "lockstep.rollups where name = 'company_tickets'"),
+             "22012|t")
+        same(s.cluster.psql(check), "t")
+        same("cannot be filled: 22012" in s.run(
+            "rollup", "list", "--config", s.config_path(0)).stdout, True)
+        s.cluster.psql(kept)
+        filled(s)
+    same(s.cluster.psql(check), "f")
+    exact(s, "filled")
+
+
+@case
+def slow_folds(s):
+    """One that takes too long holds no other up, and is folded in smaller and
+    smaller parts, until it ends; then in greater ones again."""
+    fold = ("set statement_timeout = '{}'; select folded, fault from lockstep."
+            "fold_rollup('company_events', {})")
+    most = ("select coalesce(fold_most, 0) from lockstep.rollups where name = "
+            "'company_events'")
+
+    def once(limit="200ms", n=1000):
+        return s.cluster.psql(fold.format(limit, n), user="lockstep_worker")
+    s.cluster.psql("select lockstep.fold_rollups(1000000)",
+                   user="lockstep_worker")
+    s.cluster.psql(
+        "alter function app.company_events_fold(integer) rename to kept_fold; "
+        "create function app.company_events_fold(most integer) returns bigint "
+        "language plpgsql as $$ begin if most > 20000 or most = 1000 or most "
+        "< 500 then perform pg_sleep(60); end if; return app.kept_fold(most); "
+        "end $$; grant execute on function app.company_events_fold(integer) "
+        "to lockstep_rollup")
+    c = company(s, "Slow")
+    event(s, c, "now()")
+    same((once(), number(s, most)), ("0|57014", 500))
+    for less in (250, 125, 100, 100):
+        s.cluster.psql("update lockstep.rollups set fold_most = 499 where "
+                       "name = 'company_events' and fold_most = 500")
+        same((once(), number(s, most) in (less, less - 1)), ("0|57014", True),
+             f"at most {less}")
+    same(number(s, most), 100, "no less")
+    s.cluster.psql("update lockstep.rollups set fold_most = 500 where name = "
+                   "'company_events'")
+    same((once("20s", 10000), number(s, most)), ("1|", 1000), "more again")
+    event(s, c, "now()")
+    s.cluster.psql(
+        "update lockstep.rollups set fold_most = null; insert into "
+        "app.support_tickets (company_id, subject, opened_by) "
+        f"values ('{c}', 'T', '{sut.ALICE}')")
+    with Worker(s, "slow") as w:
+        tap.wait_for(lambda: s.cluster.psql(
+            "select unfolded from lockstep.rollups_now() where name = "
+            "'company_tickets'") == "0", "the other to be folded", 20, 0.1)
+        tap.wait_for(lambda: any(w.events("rollup_fault", code="57014",
+                                          name="company_events")),
+                     "the time-out in the log", 20, 0.1)
+        settled(s)
+    s.cluster.psql("drop function app.company_events_fold(integer); alter "
+                   "function app.kept_fold(integer) rename to "
+                   "company_events_fold")
+    exact(s, "all the same")
+
+
 EVERY = {
     "rollup": "test_every", "source": "app.events",
     "key": ["kind", "account_id"], "time": "occurred_at", "bucket": "1h",
@@ -743,6 +829,11 @@ def every_measure(s):
     path.write_text(json.dumps({**EVERY, "key": ["company_id"]}))
     refused = s.run(*gen, check=False)
     same((refused.returncode, "asks \"account_id\"" in refused.stderr),
+         (2, True), refused.stderr)
+    path.write_text(json.dumps({**EVERY, "measures": {
+        "times": {"distinct": "created_at"}}}))
+    refused = s.run(*gen, check=False)
+    same((refused.returncode, "are counted by their text" in refused.stderr),
          (2, True), refused.stderr)
     path.unlink()
     s.cluster.psql("select lockstep.forget_rollup('test_every')",
