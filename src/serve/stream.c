@@ -7,6 +7,10 @@
  * client is told is what it could read at that moment, and when its token or its
  * right is gone there is only the end.
  *
+ * A look waits for two seconds at most, and between looks come those whose turn is
+ * by the clock: who has left goes, who has heard nothing hears a comment.  So nobody
+ * is kept or left in silence by what the database does.
+ *
  * A stream is in the list from its reply on, and the thread's alone from when its
  * connection came.  What a client does not take at once ends its stream.
  */
@@ -28,8 +32,11 @@
 
 enum {
 	STREAMS_MAX = 256,	/* of a process */
-	LOOK_MS = 500,		/* between looks at a row, at least */
-	REST = 10,		/* and so many times what looking takes */
+	LOOK_MS = 500,		/* between looks at a row, at least, */
+	LOOK_MAX_MS = 2000,	/* of which each may take so long, */
+	REST = 9,		/* and so many times what they took, */
+	REST_MAX_MS = 5000,	/* up to this */
+	TEND_MS = 1000,		/* between looks at the clients */
 	BEAT_MS = 5000,		/* a comment, so that nobody gives up */
 	LIFE_MS = 3600000,	/* then the client comes again */
 	EVENT_MAX = 60000,	/* bytes */
@@ -44,6 +51,7 @@ struct stream {
 	char request_id[SCOPE_REQUEST_ID_MAX + 1];
 	int fd, id;			/* -1 = did not come yet */
 	uint64_t began_ns, said_ns;
+	unsigned round;			/* in which it was looked at last */
 	struct buf row;			/* as it was told last */
 	struct stream *next;
 };
@@ -58,7 +66,10 @@ struct streams {
 	_Atomic bool stopping;
 	pthread_mutex_t lock;		/* for: */
 	struct stream *come;		/* they have a connection now */
-	struct stream *list;		/* the thread's */
+	struct stream *list;		/* the thread's, as are these: */
+	unsigned round;			/* of looks, each stream once */
+	uint64_t began_ns;		/* looking, since the last rest */
+	uint64_t look_ns, tend_ns;	/* when it is time again */
 };
 
 /* ---- Events. ---- */
@@ -198,6 +209,7 @@ welcome(struct streams *all)
 	pthread_mutex_unlock(&all->lock);
 	for (; s != NULL; s = next) {
 		next = s->next;
+		s->round = all->round;
 		s->next = all->list;
 		all->list = s;
 	}
@@ -230,12 +242,18 @@ look(struct streams *all, struct stream *s, struct scope *sc,
 	return store_run(sc, all->store, caller, input, ret);
 }
 
+/* The database is away, or slow: the next look would be no better. */
+static bool
+is_away(enum problem p)
+{
+	return p == PROBLEM_UNAVAILABLE || p == PROBLEM_TIMEOUT;
+}
+
 /* Nobody knows how the row is: that may pass. */
 static bool
 is_passing(enum problem p)
 {
-	return p == PROBLEM_UNAVAILABLE || p == PROBLEM_TIMEOUT ||
-	    p == PROBLEM_INTERNAL;
+	return is_away(p) || p == PROBLEM_INTERNAL;
 }
 
 /* The client hears why, and asks no more by itself. */
@@ -255,7 +273,7 @@ part(struct streams *all, struct stream *s, enum problem p,
 
 /* Why it ends; NULL = it goes on. */
 static const char *
-tell(struct streams *all, struct stream *s)
+tell(struct streams *all, struct stream *s, bool *ret_away)
 {
 	struct scope sc;
 	struct outcome out;
@@ -265,23 +283,21 @@ tell(struct streams *all, struct stream *s)
 	arena_reset(all->arena);
 	scope_init(&sc, all->arena);
 	memcpy(sc.request_id, s->request_id, sizeof(sc.request_id));
-	sc.deadline_ns = clock_now_ns() + 2000 * ns_per_ms;
+	sc.deadline_ns = clock_now_ns() + LOOK_MAX_MS * ns_per_ms;
 	buf_clear(&all->event);
 	p = look(all, s, &sc, &out);
-	if (p != PROBLEM_NONE && !is_passing(p))
-		return part(all, s, p, &sc);
-	if (p == PROBLEM_NONE && is_news(s, &out)) {
+	*ret_away = is_away(p);
+	if (p != PROBLEM_NONE)
+		return is_passing(p) ? NULL : part(all, s, p, &sc);
+	if (is_news(s, &out)) {
 		remember(s, &out);
 		stream_event(&all->event, "progress", out.data,
 		    out.data_length);
 	}
-	if (p == PROBLEM_NONE && out.over) {
+	if (out.over) {
 		stream_event(&all->event, "end", "{}", 2);
 		over = true;
 	}
-	if (all->event.length == 0 &&
-	    clock_now_ns() - s->said_ns >= BEAT_MS * ns_per_ms)
-		buf_string(&all->event, ": \n\n");
 	if (all->event.length > 0 && !say(s, &all->event))
 		return "unread";
 	return over ? "over" : NULL;
@@ -318,15 +334,28 @@ round_of(struct streams *all, const char *(*judge)(struct streams *,
 }
 
 static const char *
-has_left(struct streams *all, struct stream *s)
+has_left(const struct stream *s)
 {
 	struct pollfd p = { .fd = s->fd, .events = POLLRDHUP };
 
-	(void)all;
 	if (poll(&p, 1, 0) > 0)
 		return "left";
 	return clock_now_ns() - s->began_ns >= LIFE_MS * ns_per_ms ? "aged" :
 	    NULL;
+}
+
+/* It is there, or it ends; if it heard nothing for long it hears a comment. */
+static const char *
+tend(struct streams *all, struct stream *s)
+{
+	const char *why = has_left(s);
+
+	if (why != NULL ||
+	    clock_now_ns() - s->said_ns < BEAT_MS * ns_per_ms)
+		return why;
+	buf_clear(&all->event);
+	buf_string(&all->event, ": \n\n");
+	return say(s, &all->event) ? NULL : "unread";
 }
 
 static const char *
@@ -337,29 +366,81 @@ must_go(struct streams *all, struct stream *s)
 	return "stopped";
 }
 
-/* A round takes as long as it takes, so the next one waits for longer then. */
+/* ---- Rounds of looks. ---- */
+
+/* Where in the list the first is that waits for a look; NULL is there if none. */
+static struct stream **
+unseen(struct streams *all)
+{
+	struct stream **at = &all->list;
+
+	while (*at != NULL && (*at)->round == all->round)
+		at = &(*at)->next;
+	return at;
+}
+
+/* Looking took what it took, so the next look waits for longer then. */
+static void
+rest(struct streams *all)
+{
+	uint64_t now_ns = clock_now_ns();
+	uint64_t pause_ns = (now_ns - all->began_ns) * REST;
+
+	if (pause_ns < LOOK_MS * ns_per_ms)
+		pause_ns = LOOK_MS * ns_per_ms;
+	if (pause_ns > REST_MAX_MS * ns_per_ms)
+		pause_ns = REST_MAX_MS * ns_per_ms;
+	all->look_ns = now_ns + pause_ns;
+	all->began_ns = 0;
+}
+
+/*
+ * The next look of this round.  When the database is away the round goes on after
+ * a rest, with the next one, so that no stream keeps the others from theirs.
+ */
+static void
+step(struct streams *all)
+{
+	struct stream **at = unseen(all), *s = *at;
+	const char *why = NULL;
+	bool away = false;
+
+	if (all->began_ns == 0)
+		all->began_ns = clock_now_ns();
+	if (s != NULL) {
+		s->round = all->round;
+		why = tell(all, s, &away);
+	}
+	if (why != NULL) {
+		*at = s->next;
+		end(all, s, why);
+	}
+	if (s == NULL)
+		all->round++;
+	if (s == NULL || away)
+		rest(all);
+}
+
 static void *
 follow(void *arg)
 {
 	struct streams *all = arg;
 	struct pollfd bell = { .fd = all->bell, .events = POLLIN };
-	uint64_t next_ns = 0, began_ns, took_ns;
 
 	for (;;) {
 		(void)!poll(&bell, 1, all->list == NULL ? -1 :
-		    clock_left_ms(next_ns));
+		    clock_left_ms(all->look_ns < all->tend_ns ? all->look_ns :
+		    all->tend_ns));
 		if (bell.revents != 0)
 			welcome(all);
 		if (atomic_load(&all->stopping))
 			round_of(all, must_go);
-		if (clock_now_ns() < next_ns)
-			continue;
-		began_ns = clock_now_ns();
-		round_of(all, has_left);
-		round_of(all, tell);
-		took_ns = (clock_now_ns() - began_ns) * REST;
-		next_ns = began_ns + (took_ns > LOOK_MS * ns_per_ms ? took_ns :
-		    LOOK_MS * ns_per_ms);
+		if (clock_now_ns() >= all->tend_ns) {
+			round_of(all, tend);
+			all->tend_ns = clock_now_ns() + TEND_MS * ns_per_ms;
+		}
+		if (clock_now_ns() >= all->look_ns)
+			step(all);
 	}
 	return NULL;
 }
@@ -393,6 +474,7 @@ streams_start(const struct serve_options *options)
 	all->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	buf_init(&all->event, 2 * EVENT_MAX);
 	pthread_mutex_init(&all->lock, NULL);
+	all->look_ns = all->tend_ns = clock_now_ns();
 	if (all->bell < 0 || pthread_create(&thread, NULL, follow, all) != 0)
 		abort();
 	return all;

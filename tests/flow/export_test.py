@@ -403,6 +403,104 @@ def connections(s):
                               "usename = 'lockstep'"))
 
 
+PEOPLE = [sut.ALICE, sut.BOB, *(f"77777777-7777-4777-8777-77777777777{n}"
+                                for n in range(8))]
+
+
+class Listener:
+    """A client that follows an export, and when it heard something."""
+
+    def __init__(self, s, export, who):
+        self.connection = http.client.HTTPConnection("127.0.0.1", s.port,
+                                                     timeout=60)
+        self.connection.request("GET", f"/api/exports/{export['id']}/events",
+                                headers={"Authorization": f"Bearer {who}"})
+        self.reply = self.connection.getresponse()
+        self.status = self.reply.status
+        self.heard = [(time.monotonic(), b"")]
+        self.cut = False
+        if self.status == 200:
+            self.thread = threading.Thread(target=self.listen, daemon=True)
+            self.thread.start()
+
+    def listen(self):
+        try:
+            while line := self.reply.readline():
+                self.heard.append((time.monotonic(), line))
+        except (OSError, ValueError, AttributeError, http.client.HTTPException):
+            pass
+        self.cut = True
+
+    def silence(self):
+        """The longest, up to now."""
+        times = [at for at, _ in self.heard] + [time.monotonic()]
+        return max(b - a for a, b in zip(times, times[1:]))
+
+    def has(self, text):
+        return any(text in line for _, line in list(self.heard))
+
+    def leave(self):
+        self.connection.sock and self.connection.sock.shutdown(2)
+        self.reply.close()
+        self.connection.close()
+
+
+def streams_open(s, count, seconds=10):
+    tap.wait_for(lambda: f"\nlockstep_streams_open {count}\n" in s.ops(
+        "/metrics").body.decode(), f"{count} streams", seconds)
+
+
+def listeners(s, count, each):
+    """So many, by so many of each of some people, each of an own export."""
+    found = []
+    for person in PEOPLE[:(count + each - 1) // each]:
+        who = token(s, person)
+        export = request(s, who=who)
+        found += [Listener(s, export, who) for _ in
+                  range(min(each, count - len(found)))]
+    same([x.status for x in found], [200] * count)
+    return found
+
+
+@case
+def database_away(s):
+    """While the database answers nothing who follows hears a comment every few
+    seconds, and who has left keeps no place; when it answers again all hear soon
+    what is new."""
+    s.paused.pause()
+    found = []
+    try:
+        found = listeners(s, 20, 7)
+        streams_open(s, 20)
+        lock = threading.Thread(target=s.cluster.psql, args=(
+            "begin; lock table lockstep.exports; select pg_sleep(14); "
+            "update lockstep.exports set rows = 4711 where state = 'queued'; "
+            "commit",))
+        began = time.monotonic()
+        lock.start()
+        tap.wait_for(lambda: s.cluster.psql(
+            "select count(*) from pg_locks where relation = "
+            "'lockstep.exports'::regclass and not granted") != "0",
+            "a look that waits", 10)
+        for x in found[:4]:
+            found.remove(x)
+            x.leave()
+        streams_open(s, 16)
+        same(time.monotonic() - began < 13, True, "the lock was there")
+        lock.join()
+        tap.wait_for(lambda: all(x.has(b"4711") for x in found), lambda:
+                     f"{sum(x.has(b'4711') for x in found)} of 16 heard", 15)
+        same(any(x.cut for x in found), False, "cut off")
+        worst = max(x.silence() for x in found)
+        print(f"# the longest silence: {worst:.1f} s")
+        same(worst < 11, True, f"silence of {worst} s")
+    finally:
+        for x in found:
+            x.leave()
+        s.paused.go_on()
+    streams_open(s, 0)
+
+
 @case
 def rights(s):
     """A stream ends when its token expires, and when its row is not the caller's
