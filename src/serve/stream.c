@@ -31,7 +31,9 @@
 #include "base/room.h"
 
 enum {
-	STREAMS_MAX = 256,	/* of a process */
+	STREAMS_MAX = 256,	/* of a process, */
+	OWN_MAX = 8,		/* and of one caller; one more may come */
+	RETRY_S = 10,		/* after so long */
 	LOOK_MS = 500,		/* between looks at a row, at least, */
 	LOOK_MAX_MS = 2000,	/* of which each may take so long, */
 	REST = 9,		/* and so many times what they took, */
@@ -49,11 +51,13 @@ struct stream {
 	struct request request;
 	struct match match;
 	char request_id[SCOPE_REQUEST_ID_MAX + 1];
+	const char *who;		/* the caller */
 	int fd, id;			/* -1 = did not come yet */
 	uint64_t began_ns, said_ns;
 	unsigned round;			/* in which it was looked at last */
 	struct buf row;			/* as it was told last */
 	struct stream *next;
+	struct stream *next_open;
 };
 
 struct streams {
@@ -62,9 +66,9 @@ struct streams {
 	struct arena *arena;
 	struct buf event;
 	int bell;
-	_Atomic unsigned count;
 	_Atomic bool stopping;
 	pthread_mutex_t lock;		/* for: */
+	struct stream *open;		/* all of them */
 	struct stream *come;		/* they have a connection now */
 	struct stream *list;		/* the thread's, as are these: */
 	unsigned round;			/* of looks, each stream once */
@@ -136,14 +140,64 @@ is_news(const struct stream *s, const struct outcome *out)
 	    memcmp(s->row.at, out->data, out->data_length) != 0;
 }
 
+/* Callers without a subject are one by role, or by address without a token. */
+static const char *
+who_of(struct arena *arena, const struct caller *caller,
+    const struct request *rq)
+{
+	return arena_format(arena, "%s %s", caller_role(caller),
+	    !caller_is_anonymous(caller) ? caller_subject(caller) :
+	    rq->remote_address != NULL ? rq->remote_address : "");
+}
+
+/* Puts it among those that are open, if there is room for one more. */
+static enum problem
+admit(struct streams *all, struct scope *sc, struct stream *s)
+{
+	unsigned count = 0, own = 0;
+	bool stopping = atomic_load(&all->stopping), admitted;
+
+	pthread_mutex_lock(&all->lock);
+	for (const struct stream *at = all->open; at != NULL;
+	    at = at->next_open) {
+		count++;
+		own += strcmp(at->who, s->who) == 0;
+	}
+	admitted = !stopping && count < STREAMS_MAX && own < OWN_MAX;
+	if (admitted) {
+		s->next_open = all->open;
+		all->open = s;
+	}
+	pthread_mutex_unlock(&all->lock);
+	if (admitted)
+		return PROBLEM_NONE;
+	sc->retry_after_s = RETRY_S;
+	if (own >= OWN_MAX)
+		return scope_fail(sc, PROBLEM_RATE_LIMITED,
+		    "the caller has %d streams open", OWN_MAX);
+	return scope_fail(sc, PROBLEM_UNAVAILABLE,
+	    "too many streams are open");
+}
+
 static void
-stream_free(struct streams *all, struct stream *s)
+leave(struct streams *all, struct stream *s)
+{
+	struct stream **at = &all->open;
+
+	pthread_mutex_lock(&all->lock);
+	while (*at != s)
+		at = &(*at)->next_open;
+	*at = s->next_open;
+	pthread_mutex_unlock(&all->lock);
+	metric_gauge(GAUGE_STREAMS, -1);
+}
+
+static void
+stream_free(struct stream *s)
 {
 	buf_release(&s->row);
 	arena_free(s->arena);
 	free(s);
-	atomic_fetch_sub(&all->count, 1);
-	metric_gauge(GAUGE_STREAMS, -1);
 }
 
 /* ---- Coming. ---- */
@@ -154,21 +208,21 @@ streams_begin(const struct visit *visit, struct scope *sc,
 {
 	struct streams *all = visit->options->streams;
 	struct stream *s;
+	enum problem p;
 
 	if (visit->outcome.over || rq->method == METHOD_HEAD)
 		return PROBLEM_NONE;
-	if (atomic_fetch_add(&all->count, 1) >= STREAMS_MAX ||
-	    atomic_load(&all->stopping)) {
-		atomic_fetch_sub(&all->count, 1);
-		return scope_fail(sc, PROBLEM_UNAVAILABLE,
-		    "too many streams are open");
-	}
 	s = room(1, sizeof(*s));
 	s->arena = arena_new();
 	s->fd = s->id = -1;
 	s->began_ns = s->said_ns = clock_now_ns();
+	s->who = who_of(s->arena, visit->caller, rq);
 	memcpy(s->request_id, sc->request_id, sizeof(s->request_id));
 	buf_init(&s->row, EVENT_MAX);
+	if ((p = admit(all, sc, s)) != PROBLEM_NONE) {
+		stream_free(s);
+		return p;
+	}
 	keep_request(s, visit, rq);
 	remember(s, &visit->outcome);
 	metric_gauge(GAUGE_STREAMS, 1);
@@ -184,7 +238,8 @@ streams_take(void *context, void *stream, int fd, int request_id)
 	uint64_t one = 1;
 
 	if (fd < 0) {
-		stream_free(all, s);
+		leave(all, s);
+		stream_free(s);
 		return;
 	}
 	s->fd = fd;
@@ -311,7 +366,8 @@ end(struct streams *all, struct stream *s, const char *why)
 	    LOG_TEXT("ending", why),
 	    LOG_MS("total_ms", clock_now_ns() - s->began_ns));
 	http_stream_end(s->fd, s->id);
-	stream_free(all, s);
+	leave(all, s);
+	stream_free(s);
 }
 
 /* All of them, those with a reason to end out of the list. */

@@ -375,17 +375,16 @@ def many_streams(s):
     answered all the same; when their export is over all hear it."""
     s.paused.pause()
     try:
-        export = request(s)
-        who = token(s)
+        people = [token(s, person) for person in PEOPLE[:5]]
+        exports = [request(s, who=who) for who in people]
         before = connections(s)
         found = []
-        threads = [threading.Thread(target=lambda: found.append(
-            follow(s, export, who, 25))) for _ in range(40)]
+        threads = [threading.Thread(target=lambda n=n: found.append(
+            follow(s, exports[n % 5], people[n % 5], 25))) for n in range(40)]
         for t in threads:
             t.start()
-        tap.wait_for(lambda: "lockstep_streams_open 40" in s.ops(
-            "/metrics").body.decode(), "40 streams", 15)
-        same(s.get("/api/events?limit=1", who).status, 200)
+        streams_open(s, 40, 15)
+        same(s.get("/api/events?limit=1", people[0]).status, 200)
         # One connection for the streams of each process, of which there are two.
         same(connections(s) - before <= 2 * 2 + 4, True,
              f"{before} to {connections(s)}")
@@ -394,8 +393,7 @@ def many_streams(s):
     for t in threads:
         t.join(30)
     same([h[-1]["event"] for _, h in found], ["end"] * 40)
-    tap.wait_for(lambda: "lockstep_streams_open 0" in s.ops(
-        "/metrics").body.decode(), "no stream", 10)
+    streams_open(s, 0)
 
 
 def connections(s):
@@ -494,6 +492,47 @@ def database_away(s):
         worst = max(x.silence() for x in found)
         print(f"# the longest silence: {worst:.1f} s")
         same(worst < 11, True, f"silence of {worst} s")
+    finally:
+        for x in found:
+            x.leave()
+        s.paused.go_on()
+    streams_open(s, 0)
+
+
+@case
+def own_streams(s):
+    """A caller has a few streams open, and no more: then 429, and when to come
+    again; others follow meanwhile, and so does the caller when one has ended."""
+    s.paused.pause()
+    found = []
+    try:
+        who, bob = token(s), token(s, sut.BOB)
+        export, his = request(s), request(s, who=bob)
+        # Eight of each process, whichever of the two a connection meets.
+        refused = 0
+        while refused < 40 and len(found) <= 16:
+            x = Listener(s, export, who)
+            if x.status == 200:
+                found.append(x)
+                continue
+            refused += 1
+            same((x.status, x.reply.headers["retry-after"]), (429, "10"))
+            same(json.loads(x.reply.read())["error"]["code"], "rate_limited")
+        same(8 <= len(found) <= 16, True, f"{len(found)} streams")
+        same(refused, 40)
+        streams_open(s, len(found))
+        others = [Listener(s, his, bob) for _ in range(4)]
+        found += others
+        same([x.status for x in others], [200] * 4, "another's")
+        left = len(found) - 8
+        for x in found[:8]:
+            x.leave()
+        streams_open(s, left)
+
+        def again():
+            found.append(Listener(s, export, who))
+            return found[-1].status == 200
+        tap.wait_for(again, "room again", 10)
     finally:
         for x in found:
             x.leave()
