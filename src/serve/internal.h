@@ -90,7 +90,8 @@ void streams_stop(struct streams *streams);
 
 /*
  * Makes the reply to a request that went well the beginning of a stream, unless
- * there is nothing to wait for.  PROBLEM_UNAVAILABLE: there are too many.
+ * there is nothing to wait for.  PROBLEM_RATE_LIMITED: the caller has too many in
+ * this process; PROBLEM_UNAVAILABLE: there are too many.  Both say when to retry.
  */
 enum problem streams_begin(const struct visit *visit, struct scope *sc,
     const struct request *rq, struct reply *rp) MUST_CHECK;

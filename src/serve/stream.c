@@ -7,6 +7,10 @@
  * client is told is what it could read at that moment, and when its token or its
  * right is gone there is only the end.
  *
+ * A look waits for two seconds at most, and between looks come those whose turn is
+ * by the clock: who has left goes, who has heard nothing hears a comment.  So nobody
+ * is kept or left in silence by what the database does.
+ *
  * A stream is in the list from its reply on, and the thread's alone from when its
  * connection came.  What a client does not take at once ends its stream.
  */
@@ -27,9 +31,14 @@
 #include "base/room.h"
 
 enum {
-	STREAMS_MAX = 256,	/* of a process */
-	LOOK_MS = 500,		/* between looks at a row, at least */
-	REST = 10,		/* and so many times what looking takes */
+	STREAMS_MAX = 256,	/* of a process, */
+	OWN_MAX = 8,		/* and of one caller; one more may come */
+	RETRY_S = 10,		/* after so long */
+	LOOK_MS = 500,		/* between looks at a row, at least, */
+	LOOK_MAX_MS = 2000,	/* of which each may take so long, */
+	REST = 9,		/* and so many times what they took, */
+	REST_MAX_MS = 5000,	/* up to this */
+	TEND_MS = 1000,		/* between looks at the clients */
 	BEAT_MS = 5000,		/* a comment, so that nobody gives up */
 	LIFE_MS = 3600000,	/* then the client comes again */
 	EVENT_MAX = 60000,	/* bytes */
@@ -42,10 +51,13 @@ struct stream {
 	struct request request;
 	struct match match;
 	char request_id[SCOPE_REQUEST_ID_MAX + 1];
+	const char *who;		/* the caller */
 	int fd, id;			/* -1 = did not come yet */
 	uint64_t began_ns, said_ns;
+	unsigned round;			/* in which it was looked at last */
 	struct buf row;			/* as it was told last */
 	struct stream *next;
+	struct stream *next_open;
 };
 
 struct streams {
@@ -54,11 +66,14 @@ struct streams {
 	struct arena *arena;
 	struct buf event;
 	int bell;
-	_Atomic unsigned count;
 	_Atomic bool stopping;
 	pthread_mutex_t lock;		/* for: */
+	struct stream *open;		/* all of them */
 	struct stream *come;		/* they have a connection now */
-	struct stream *list;		/* the thread's */
+	struct stream *list;		/* the thread's, as are these: */
+	unsigned round;			/* of looks, each stream once */
+	uint64_t began_ns;		/* looking, since the last rest */
+	uint64_t look_ns, tend_ns;	/* when it is time again */
 };
 
 /* ---- Events. ---- */
@@ -125,14 +140,64 @@ is_news(const struct stream *s, const struct outcome *out)
 	    memcmp(s->row.at, out->data, out->data_length) != 0;
 }
 
+/* Callers without a subject are one by role, or by address without a token. */
+static const char *
+who_of(struct arena *arena, const struct caller *caller,
+    const struct request *rq)
+{
+	return arena_format(arena, "%s %s", caller_role(caller),
+	    !caller_is_anonymous(caller) ? caller_subject(caller) :
+	    rq->remote_address != NULL ? rq->remote_address : "");
+}
+
+/* Puts it among those that are open, if there is room for one more. */
+static enum problem
+admit(struct streams *all, struct scope *sc, struct stream *s)
+{
+	unsigned count = 0, own = 0;
+	bool stopping = atomic_load(&all->stopping), admitted;
+
+	pthread_mutex_lock(&all->lock);
+	for (const struct stream *at = all->open; at != NULL;
+	    at = at->next_open) {
+		count++;
+		own += strcmp(at->who, s->who) == 0;
+	}
+	admitted = !stopping && count < STREAMS_MAX && own < OWN_MAX;
+	if (admitted) {
+		s->next_open = all->open;
+		all->open = s;
+	}
+	pthread_mutex_unlock(&all->lock);
+	if (admitted)
+		return PROBLEM_NONE;
+	sc->retry_after_s = RETRY_S;
+	if (own >= OWN_MAX)
+		return scope_fail(sc, PROBLEM_RATE_LIMITED,
+		    "the caller has %d streams open", OWN_MAX);
+	return scope_fail(sc, PROBLEM_UNAVAILABLE,
+	    "too many streams are open");
+}
+
 static void
-stream_free(struct streams *all, struct stream *s)
+leave(struct streams *all, struct stream *s)
+{
+	struct stream **at = &all->open;
+
+	pthread_mutex_lock(&all->lock);
+	while (*at != s)
+		at = &(*at)->next_open;
+	*at = s->next_open;
+	pthread_mutex_unlock(&all->lock);
+	metric_gauge(GAUGE_STREAMS, -1);
+}
+
+static void
+stream_free(struct stream *s)
 {
 	buf_release(&s->row);
 	arena_free(s->arena);
 	free(s);
-	atomic_fetch_sub(&all->count, 1);
-	metric_gauge(GAUGE_STREAMS, -1);
 }
 
 /* ---- Coming. ---- */
@@ -143,21 +208,21 @@ streams_begin(const struct visit *visit, struct scope *sc,
 {
 	struct streams *all = visit->options->streams;
 	struct stream *s;
+	enum problem p;
 
 	if (visit->outcome.over || rq->method == METHOD_HEAD)
 		return PROBLEM_NONE;
-	if (atomic_fetch_add(&all->count, 1) >= STREAMS_MAX ||
-	    atomic_load(&all->stopping)) {
-		atomic_fetch_sub(&all->count, 1);
-		return scope_fail(sc, PROBLEM_UNAVAILABLE,
-		    "too many streams are open");
-	}
 	s = room(1, sizeof(*s));
 	s->arena = arena_new();
 	s->fd = s->id = -1;
 	s->began_ns = s->said_ns = clock_now_ns();
+	s->who = who_of(s->arena, visit->caller, rq);
 	memcpy(s->request_id, sc->request_id, sizeof(s->request_id));
 	buf_init(&s->row, EVENT_MAX);
+	if ((p = admit(all, sc, s)) != PROBLEM_NONE) {
+		stream_free(s);
+		return p;
+	}
 	keep_request(s, visit, rq);
 	remember(s, &visit->outcome);
 	metric_gauge(GAUGE_STREAMS, 1);
@@ -173,7 +238,8 @@ streams_take(void *context, void *stream, int fd, int request_id)
 	uint64_t one = 1;
 
 	if (fd < 0) {
-		stream_free(all, s);
+		leave(all, s);
+		stream_free(s);
 		return;
 	}
 	s->fd = fd;
@@ -198,6 +264,7 @@ welcome(struct streams *all)
 	pthread_mutex_unlock(&all->lock);
 	for (; s != NULL; s = next) {
 		next = s->next;
+		s->round = all->round;
 		s->next = all->list;
 		all->list = s;
 	}
@@ -230,12 +297,18 @@ look(struct streams *all, struct stream *s, struct scope *sc,
 	return store_run(sc, all->store, caller, input, ret);
 }
 
+/* The database is away, or slow: the next look would be no better. */
+static bool
+is_away(enum problem p)
+{
+	return p == PROBLEM_UNAVAILABLE || p == PROBLEM_TIMEOUT;
+}
+
 /* Nobody knows how the row is: that may pass. */
 static bool
 is_passing(enum problem p)
 {
-	return p == PROBLEM_UNAVAILABLE || p == PROBLEM_TIMEOUT ||
-	    p == PROBLEM_INTERNAL;
+	return is_away(p) || p == PROBLEM_INTERNAL;
 }
 
 /* The client hears why, and asks no more by itself. */
@@ -255,7 +328,7 @@ part(struct streams *all, struct stream *s, enum problem p,
 
 /* Why it ends; NULL = it goes on. */
 static const char *
-tell(struct streams *all, struct stream *s)
+tell(struct streams *all, struct stream *s, bool *ret_away)
 {
 	struct scope sc;
 	struct outcome out;
@@ -265,23 +338,21 @@ tell(struct streams *all, struct stream *s)
 	arena_reset(all->arena);
 	scope_init(&sc, all->arena);
 	memcpy(sc.request_id, s->request_id, sizeof(sc.request_id));
-	sc.deadline_ns = clock_now_ns() + 2000 * ns_per_ms;
+	sc.deadline_ns = clock_now_ns() + LOOK_MAX_MS * ns_per_ms;
 	buf_clear(&all->event);
 	p = look(all, s, &sc, &out);
-	if (p != PROBLEM_NONE && !is_passing(p))
-		return part(all, s, p, &sc);
-	if (p == PROBLEM_NONE && is_news(s, &out)) {
+	*ret_away = is_away(p);
+	if (p != PROBLEM_NONE)
+		return is_passing(p) ? NULL : part(all, s, p, &sc);
+	if (is_news(s, &out)) {
 		remember(s, &out);
 		stream_event(&all->event, "progress", out.data,
 		    out.data_length);
 	}
-	if (p == PROBLEM_NONE && out.over) {
+	if (out.over) {
 		stream_event(&all->event, "end", "{}", 2);
 		over = true;
 	}
-	if (all->event.length == 0 &&
-	    clock_now_ns() - s->said_ns >= BEAT_MS * ns_per_ms)
-		buf_string(&all->event, ": \n\n");
 	if (all->event.length > 0 && !say(s, &all->event))
 		return "unread";
 	return over ? "over" : NULL;
@@ -295,7 +366,8 @@ end(struct streams *all, struct stream *s, const char *why)
 	    LOG_TEXT("ending", why),
 	    LOG_MS("total_ms", clock_now_ns() - s->began_ns));
 	http_stream_end(s->fd, s->id);
-	stream_free(all, s);
+	leave(all, s);
+	stream_free(s);
 }
 
 /* All of them, those with a reason to end out of the list. */
@@ -318,15 +390,28 @@ round_of(struct streams *all, const char *(*judge)(struct streams *,
 }
 
 static const char *
-has_left(struct streams *all, struct stream *s)
+has_left(const struct stream *s)
 {
 	struct pollfd p = { .fd = s->fd, .events = POLLRDHUP };
 
-	(void)all;
 	if (poll(&p, 1, 0) > 0)
 		return "left";
 	return clock_now_ns() - s->began_ns >= LIFE_MS * ns_per_ms ? "aged" :
 	    NULL;
+}
+
+/* It is there, or it ends; if it heard nothing for long it hears a comment. */
+static const char *
+tend(struct streams *all, struct stream *s)
+{
+	const char *why = has_left(s);
+
+	if (why != NULL ||
+	    clock_now_ns() - s->said_ns < BEAT_MS * ns_per_ms)
+		return why;
+	buf_clear(&all->event);
+	buf_string(&all->event, ": \n\n");
+	return say(s, &all->event) ? NULL : "unread";
 }
 
 static const char *
@@ -337,29 +422,81 @@ must_go(struct streams *all, struct stream *s)
 	return "stopped";
 }
 
-/* A round takes as long as it takes, so the next one waits for longer then. */
+/* ---- Rounds of looks. ---- */
+
+/* Where in the list the first is that waits for a look; NULL is there if none. */
+static struct stream **
+unseen(struct streams *all)
+{
+	struct stream **at = &all->list;
+
+	while (*at != NULL && (*at)->round == all->round)
+		at = &(*at)->next;
+	return at;
+}
+
+/* Looking took what it took, so the next look waits for longer then. */
+static void
+rest(struct streams *all)
+{
+	uint64_t now_ns = clock_now_ns();
+	uint64_t pause_ns = (now_ns - all->began_ns) * REST;
+
+	if (pause_ns < LOOK_MS * ns_per_ms)
+		pause_ns = LOOK_MS * ns_per_ms;
+	if (pause_ns > REST_MAX_MS * ns_per_ms)
+		pause_ns = REST_MAX_MS * ns_per_ms;
+	all->look_ns = now_ns + pause_ns;
+	all->began_ns = 0;
+}
+
+/*
+ * The next look of this round.  When the database is away the round goes on after
+ * a rest, with the next one, so that no stream keeps the others from theirs.
+ */
+static void
+step(struct streams *all)
+{
+	struct stream **at = unseen(all), *s = *at;
+	const char *why = NULL;
+	bool away = false;
+
+	if (all->began_ns == 0)
+		all->began_ns = clock_now_ns();
+	if (s != NULL) {
+		s->round = all->round;
+		why = tell(all, s, &away);
+	}
+	if (why != NULL) {
+		*at = s->next;
+		end(all, s, why);
+	}
+	if (s == NULL)
+		all->round++;
+	if (s == NULL || away)
+		rest(all);
+}
+
 static void *
 follow(void *arg)
 {
 	struct streams *all = arg;
 	struct pollfd bell = { .fd = all->bell, .events = POLLIN };
-	uint64_t next_ns = 0, began_ns, took_ns;
 
 	for (;;) {
 		(void)!poll(&bell, 1, all->list == NULL ? -1 :
-		    clock_left_ms(next_ns));
+		    clock_left_ms(all->look_ns < all->tend_ns ? all->look_ns :
+		    all->tend_ns));
 		if (bell.revents != 0)
 			welcome(all);
 		if (atomic_load(&all->stopping))
 			round_of(all, must_go);
-		if (clock_now_ns() < next_ns)
-			continue;
-		began_ns = clock_now_ns();
-		round_of(all, has_left);
-		round_of(all, tell);
-		took_ns = (clock_now_ns() - began_ns) * REST;
-		next_ns = began_ns + (took_ns > LOOK_MS * ns_per_ms ? took_ns :
-		    LOOK_MS * ns_per_ms);
+		if (clock_now_ns() >= all->tend_ns) {
+			round_of(all, tend);
+			all->tend_ns = clock_now_ns() + TEND_MS * ns_per_ms;
+		}
+		if (clock_now_ns() >= all->look_ns)
+			step(all);
 	}
 	return NULL;
 }
@@ -393,6 +530,7 @@ streams_start(const struct serve_options *options)
 	all->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	buf_init(&all->event, 2 * EVENT_MAX);
 	pthread_mutex_init(&all->lock, NULL);
+	all->look_ns = all->tend_ns = clock_now_ns();
 	if (all->bell < 0 || pthread_create(&thread, NULL, follow, all) != 0)
 		abort();
 	return all;

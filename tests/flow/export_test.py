@@ -375,17 +375,16 @@ def many_streams(s):
     answered all the same; when their export is over all hear it."""
     s.paused.pause()
     try:
-        export = request(s)
-        who = token(s)
+        people = [token(s, person) for person in PEOPLE[:5]]
+        exports = [request(s, who=who) for who in people]
         before = connections(s)
         found = []
-        threads = [threading.Thread(target=lambda: found.append(
-            follow(s, export, who))) for _ in range(40)]
+        threads = [threading.Thread(target=lambda n=n: found.append(
+            follow(s, exports[n % 5], people[n % 5]))) for n in range(40)]
         for t in threads:
             t.start()
-        tap.wait_for(lambda: "lockstep_streams_open 40" in s.ops(
-            "/metrics").body.decode(), "40 streams", 60)
-        same(s.get("/api/events?limit=1", who).status, 200)
+        streams_open(s, 40)
+        same(s.get("/api/events?limit=1", people[0]).status, 200)
         # One connection for the streams of each process, of which there are two;
         # a thread that had none has one now, and looks come and go.
         same(connections(s) - before <= 2 + 2 * 4 + 2, True,
@@ -395,18 +394,151 @@ def many_streams(s):
     for t in threads:
         t.join(130)
     same([h[-1]["event"] for _, h in found], ["end"] * 40)
-    no_stream(s)
-
-
-def no_stream(s):
-    """None of those that were followed is counted any more."""
-    tap.wait_for(lambda: "lockstep_streams_open 0\n" in s.ops(
-        "/metrics").body.decode(), "no stream", 60)
+    streams_open(s, 0)
 
 
 def connections(s):
     return int(s.cluster.psql("select count(*) from pg_stat_activity where "
                               "usename = 'lockstep'"))
+
+
+PEOPLE = [sut.ALICE, sut.BOB, *(f"77777777-7777-4777-8777-77777777777{n}"
+                                for n in range(8))]
+
+
+class Listener:
+    """A client that follows an export, and when it heard something."""
+
+    def __init__(self, s, export, who):
+        self.connection = http.client.HTTPConnection("127.0.0.1", s.port,
+                                                     timeout=60)
+        self.connection.request("GET", f"/api/exports/{export['id']}/events",
+                                headers={"Authorization": f"Bearer {who}"})
+        self.reply = self.connection.getresponse()
+        self.status = self.reply.status
+        self.heard = [(time.monotonic(), b"")]
+        self.cut = False
+        if self.status == 200:
+            self.thread = threading.Thread(target=self.listen, daemon=True)
+            self.thread.start()
+
+    def listen(self):
+        try:
+            while line := self.reply.readline():
+                self.heard.append((time.monotonic(), line))
+        except (OSError, ValueError, AttributeError, http.client.HTTPException):
+            pass
+        self.cut = True
+
+    def silence(self):
+        """The longest, up to now."""
+        times = [at for at, _ in self.heard] + [time.monotonic()]
+        return max(b - a for a, b in zip(times, times[1:]))
+
+    def has(self, text):
+        return any(text in line for _, line in list(self.heard))
+
+    def leave(self):
+        self.connection.sock and self.connection.sock.shutdown(2)
+        self.reply.close()
+        self.connection.close()
+
+
+def streams_open(s, count, seconds=60):
+    tap.wait_for(lambda: f"\nlockstep_streams_open {count}\n" in s.ops(
+        "/metrics").body.decode(), f"{count} streams", seconds)
+
+
+def listeners(s, count, each):
+    """So many, by so many of each of some people, each of an own export."""
+    found = []
+    for person in PEOPLE[:(count + each - 1) // each]:
+        who = token(s, person)
+        export = request(s, who=who)
+        found += [Listener(s, export, who) for _ in
+                  range(min(each, count - len(found)))]
+    same([x.status for x in found], [200] * count)
+    return found
+
+
+@case
+def database_away(s):
+    """While the database answers nothing who follows hears a comment every few
+    seconds, and who has left keeps no place; when it answers again all hear soon
+    what is new."""
+    s.paused.pause()
+    found = []
+    try:
+        found = listeners(s, 20, 7)
+        streams_open(s, 20)
+        lock = threading.Thread(target=s.cluster.psql, args=(
+            "begin; lock table lockstep.exports; select pg_sleep(14); "
+            "update lockstep.exports set rows = 4711 where state = 'queued'; "
+            "commit",))
+        began = time.monotonic()
+        lock.start()
+        tap.wait_for(lambda: s.cluster.psql(
+            "select count(*) from pg_locks where relation = "
+            "'lockstep.exports'::regclass and not granted") != "0",
+            "a look that waits", 10)
+        for x in found[:4]:
+            found.remove(x)
+            x.leave()
+        streams_open(s, 16)
+        same(time.monotonic() - began < 13, True, "the lock was there")
+        lock.join()
+        tap.wait_for(lambda: all(x.has(b"4711") for x in found), lambda:
+                     f"{sum(x.has(b'4711') for x in found)} of 16 heard", 15)
+        same(any(x.cut for x in found), False, "cut off")
+        worst = max(x.silence() for x in found)
+        print(f"# the longest silence: {worst:.1f} s")
+        same(worst < 11, True, f"silence of {worst} s")
+    finally:
+        for x in found:
+            x.leave()
+        s.paused.go_on()
+    streams_open(s, 0)
+
+
+@case
+def own_streams(s):
+    """A caller has a few streams open, and no more: then 429, and when to come
+    again; others follow meanwhile, and so does the caller when one has ended."""
+    s.paused.pause()
+    found = []
+    try:
+        who, bob = token(s), token(s, sut.BOB)
+        export, his = request(s), request(s, who=bob)
+        # Eight of each process, whichever of the two a connection meets.
+        refused = 0
+        while refused < 40 and len(found) <= 16:
+            x = Listener(s, export, who)
+            if x.status == 200:
+                found.append(x)
+                continue
+            refused += 1
+            same((x.status, x.reply.headers["retry-after"]), (429, "10"))
+            same(json.loads(x.reply.read())["error"]["code"], "rate_limited")
+        same(8 <= len(found) <= 16, True, f"{len(found)} streams")
+        same(refused, 40)
+        streams_open(s, len(found))
+        others = [Listener(s, his, bob) for _ in range(4)]
+        found += others
+        same([x.status for x in others], [200] * 4, "another's")
+        left = len(found) - 8
+        for x in found[:8]:
+            x.leave()
+        streams_open(s, left)
+
+        def again():
+            found.append(Listener(s, export, who))
+            return found[-1].status == 200
+        tap.wait_for(again, "room again", 10)
+    finally:
+        for x in found:
+            x.leave()
+        s.paused.go_on()
+    streams_open(s, 0)
 
 
 @case
@@ -423,7 +555,7 @@ def rights(s):
             if not head.startswith("HTTP/1.1 401"):
                 break
         same(heard[-1], {"event": "end", "data": '{"code":"token_expired"}'})
-        no_stream(s)
+        streams_open(s, 0)
         found = []
         t = threading.Thread(target=lambda: found.append(follow(s, export)))
         t.start()
