@@ -333,12 +333,18 @@ class Nemesis(threading.Thread):
 
     def pg_power(self):
         """As a machine's end, between two writes of the log to the disk: those
-        who would have it written, the workers, rest until it is over."""
+        who would have it written, the workers and who writes it page by page,
+        rest until it is over."""
         pids = [pid for w in self.world.workers.values()
                 for pid in w.children()]
-        for pid in pids:
+        writers = [int(pid) for pid in self.world.ask(
+            "select pid from pg_stat_activity where backend_type = "
+            "'walwriter'")]
+        for pid in pids + writers:
             signal_pid(pid, signal.SIGSTOP)
         time.sleep(1)
+        for pid in writers:
+            signal_pid(pid, signal.SIGKILL)
         self.pg_immediate()
         for pid in pids:
             signal_pid(pid, signal.SIGCONT)
