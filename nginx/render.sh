@@ -91,7 +91,7 @@ function body(status) {
 
 function print_problems(	order, statuses, i) {
 	# As in the error_page lines of the site.
-	statuses = split("400 403 404 405 412 413 414 429 431 500 502 503 504",
+	statuses = split("400 403 404 405 413 414 429 431 500 502 503 504",
 	    order, " ")
 	for (i = 1; i <= statuses; i++)
 		if (!(order[i] in code))

@@ -271,17 +271,6 @@ write_file(const struct visit *visit, const struct scope *sc,
 	reply_value_end(rp);
 }
 
-enum problem
-envelope_match(const struct visit *visit, struct scope *sc,
-    const struct request *rq)
-{
-	if (rq->if_match == NULL ||
-	    is_known(rq->if_match, visit->outcome.file.sha256))
-		return PROBLEM_NONE;
-	return scope_fail(sc, PROBLEM_PRECONDITION_FAILED,
-	    "the file has another tag");
-}
-
 static void
 write_events(const struct visit *visit, const struct scope *sc,
     struct reply *rp)

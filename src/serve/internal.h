@@ -103,13 +103,6 @@ void streams_take(void *context, void *stream, int fd, int request_id);
 void stream_event(struct buf *b, const char *name, const char *data,
     size_t length);
 
-/*
- * Is a file the one that If-Match asks for, if it does?  nginx, which sends it,
- * does not know.  PROBLEM_PRECONDITION_FAILED: it is another.
- */
-enum problem envelope_match(const struct visit *visit, struct scope *sc,
-    const struct request *rq) MUST_CHECK;
-
 /* Writes the envelope of a success into the reply: status, headers, body. */
 void envelope_success(const struct visit *visit, struct scope *sc,
     const struct request *rq, struct reply *rp);

@@ -231,9 +231,6 @@ serve_request(void *context, void *state, struct scope *sc,
 	if (p == PROBLEM_NONE && visit.match.operation != NULL &&
 	    visit.match.operation->told_as == TOLD_EVENTS)
 		p = streams_begin(&visit, sc, rq, rp);
-	if (p == PROBLEM_NONE && visit.match.operation != NULL &&
-	    visit.match.operation->told_as == TOLD_FILE)
-		p = envelope_match(&visit, sc, rq);
 	if (p != PROBLEM_NONE)
 		envelope_problem(p, sc, rq, rp);
 	else if (rq->method != METHOD_OPTIONS)

@@ -95,7 +95,7 @@ traits_of(const struct contract *contract, const struct operation *op)
 		{ tool_is_write(op), WRITES },
 		{ op->idempotency != DEMAND_NONE, HEARS_KEY },
 		{ op->idempotency == DEMAND_REQUIRED, NEEDS_KEY },
-		{ changes || op->told_as == TOLD_FILE, HEARS_MATCH },
+		{ changes, HEARS_MATCH },
 		{ op->match == DEMAND_REQUIRED, NEEDS_MATCH },
 		/* They may stand for rejected ones that are gone. */
 		{ op->bulk != NULL, TAKES_MANY | FINDS },

@@ -300,41 +300,6 @@ def parts(s):
 
 
 @case
-def matches(s):
-    """If-Match with the file's tag is the file, or the part of it; with another it
-    is 412, as the API tells it."""
-    made = ready(s)
-    tag = f'"{made["sha256"]}"'
-    plain = fetch(s, made)
-    text = plain.body
-
-    def got(match, method="GET", who=None, **headers):
-        return fetch(s, made, who, {"If-Match": match, **headers}, method)
-    for match in (tag, f'"another", {tag}', "*"):
-        reply = got(match)
-        same(whole(made, reply), text, match)
-        same({k: v for k, v in reply.headers.items()
-              if k not in ("date", "x-request-id", "server-timing")},
-             {k: v for k, v in plain.headers.items()
-              if k not in ("date", "x-request-id", "server-timing")}, match)
-        reply = got(match, Range="bytes=100-299")
-        same((reply.status, reply.body, reply.headers["etag"],
-              reply.headers["content-range"]),
-             (206, text[100:300], tag, f"bytes 100-299/{len(text)}"), match)
-        reply = got(match, "HEAD")
-        same((reply.status, reply.headers["content-length"]),
-             (200, str(len(text))), match)
-        same(got(match, **{"If-None-Match": tag}).status, 304, match)
-        same(got(match, who=token(s, sut.BOB)).status, 404, match)
-    for headers in ({}, {"Range": "bytes=100-299"}):
-        reply = got('"another"', **headers)
-        same((reply.status, reply.error["code"]), (412, "precondition_failed"))
-    reply = fetch(s, made, headers={
-        "If-Unmodified-Since": "Thu, 01 Jan 2015 00:00:00 GMT"})
-    same((reply.status, reply.error["code"]), (412, "precondition_failed"))
-
-
-@case
 def spool(s):
     """Files are readable by nginx's group and nobody else; the location is not to
     be had from outside; and no path leads out of it."""
