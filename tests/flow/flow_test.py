@@ -3,6 +3,7 @@
 Each exchange is recorded and checked against the contract; at the end every
 operation and every problem's code must have been seen."""
 
+import datetime
 import hashlib
 import json
 import re
@@ -973,6 +974,11 @@ def companies(s, owner, agent, account):
     refused(s.curl("POST", "/api/events", agent,
                    {**event, "company_id": ABSENT}), 422,
             "company_not_found")
+    later = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(2)
+    refused(s.curl("POST", "/api/events", agent, {
+        "company_id": company, "kind": "praise",
+        "occurred_at": later.isoformat()}), 422, "event_yet_to_come",
+        ["occurred_at"])
     reply = s.curl("POST", "/api/events", agent, [event, event])
     same((reply.status, reply.data["duplicates"]), (200, 2), reply.body)
     refused(s.curl("POST", "/api/events", agent,

@@ -102,7 +102,8 @@ export function narrow(problem: AnyProblem): [status: number, more: string] {
       ?? ''];
   }
   case 'idempotency_key_reused': case 'assignee_not_member':
-  case 'company_not_found': case 'currency_mismatch': case 'period_invalid':
+  case 'company_not_found': case 'currency_mismatch':
+  case 'event_yet_to_come': case 'period_invalid':
   case 'range_invalid': case 'recipient_unreachable':
   case 'referral_code_unknown': case 'zone_unknown': {
     const status: 422 = problem.status;

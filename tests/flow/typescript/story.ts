@@ -374,6 +374,9 @@ async function happenings(
   refused(await events.create(agent, { body: event }), 'external_id_taken');
   refused(await events.create(agent, { body: { ...event,
     company_id: ABSENT } }), 'company_not_found');
+  refused(await events.create(agent, { body: { company_id, kind: 'praise',
+    occurred_at: new Date(Date.now() + 2 * 86_400_000).toISOString() } }),
+  'event_yet_to_come');
   same(good(await events.ingest(agent, { body: { events: [event,
     { company_id, kind: 'comment', message: 'hm' }] } })).data,
   { accepted: 1, duplicates: 1 });
