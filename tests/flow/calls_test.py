@@ -864,7 +864,11 @@ def letters_again(s):
     with Writer(s) as writer, Worker(s, "again", **BRIEF, **QUICK):
         writer.mood.write_text('{"status": 503}')
         tap.wait_for(lambda: int(of_jobs("min(attempt)")) > 1,
-                     "probes of all", 40)
+                     lambda: "probes of all: " + s.cluster.psql(
+                         "select id, state, attempt, reason, replayed, "
+                         "finalized_at from lockstep.jobs where kind = "
+                         "'letter.generate' and state <> 'done'; select * "
+                         "from lockstep.breakers"), 60)
         same(of_jobs("count(*) filter (where state = 'done')"), "0")
         # What runs has been counted, and may not have been heard.
         attempts, heard = int(of_jobs("sum(attempt)")), requests() - before
