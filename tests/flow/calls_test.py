@@ -861,8 +861,8 @@ def letters_again(s):
                               f"any(array{ids}::uuid[])")
     s.cluster.psql(f"update lockstep.jobs set max_attempts = 1 where {ours}")
     before = requests() if (s.directory / "writer.log").exists() else 0
+    (s.directory / "writer.mood").write_text('{"status": 503}')
     with Writer(s) as writer, Worker(s, "again", **BRIEF, **QUICK):
-        writer.mood.write_text('{"status": 503}')
         tap.wait_for(lambda: int(of_jobs("min(attempt)")) > 1,
                      lambda: "probes of all: " + s.cluster.psql(
                          "select id, state, attempt, reason, replayed, "
