@@ -488,7 +488,7 @@ begin
 			where q.name = k.queue and q.paused)),
 		(select count(*) from (select from unnest(k.kinds) u (kind)
 			join lockstep.jobs j on j.kind = u.kind
-				and j.state = 'available' and not j.blocked
+				and j.state = 'available'
 			limit pressure.most) c)
 	from (
 		select p.queue, array_agg(p.kind) as kinds

@@ -158,7 +158,7 @@ as $$
 		- lockstep.runnable_since(oldest_job.kind))
 $$;
 
--- How many of a kind are not blocked, counted no further than is of interest.
+-- How many of a kind wait, counted no further than is of interest.
 create function lockstep.waiting_jobs(kind text, most bigint) returns bigint
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -168,7 +168,6 @@ as $$
 begin
 	return (select count(*) from (select from lockstep.jobs j
 		where j.kind = waiting_jobs.kind and j.state = 'available'
-		and not j.blocked
 		limit most) w);
 end
 $$;
@@ -181,12 +180,9 @@ as $$
 	with q as materialized (
 		select d ->> 'queue' as name,
 			max(lockstep.oldest_job(d ->> 'kind')) as oldest,
-			-- Beyond the mark the census tells how many.
-			sum(case when w.n > (marks ->> 'depth')::bigint
-				then greatest(c.n, w.n) else w.n end) as n
+			sum(greatest(c.n, lockstep.waiting_jobs(d ->> 'kind',
+				(marks ->> 'depth')::bigint + 1))) as n
 		from jsonb_array_elements(declared -> 'jobs') d
-		cross join lateral lockstep.waiting_jobs(d ->> 'kind',
-			(marks ->> 'depth')::bigint + 1) w (n)
 		left join lockstep.job_counts c on c.kind = d ->> 'kind'
 			and c.state = 'available'
 		group by 1)
