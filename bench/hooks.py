@@ -10,7 +10,9 @@ Postgres with fsync on.
               and until the effect is committed, which Postgres notes
               (track_commit_timestamp).  An event counts from when it was due,
               whether or not the sender was late: whoever waits for a slow reply
-              has those behind it wait, too, and that is not left out.
+              has those behind it wait, too, and that is not left out.  Before
+              it, as many rows of 1 kB by pgbench, of which the same is told:
+              what this machine takes for a commit at that hour.
 
 Figures of one machine mean little elsewhere."""
 
@@ -183,6 +185,26 @@ def latency(s, companies, rate, seconds, connections=32, warm=False):
           f"{os.getloadavg()[0]:.1f}", flush=True)
 
 
+def commits(s, rate, seconds):
+    """A row and its commit, so many a second: what is below all others."""
+    s.cluster.psql("create table if not exists rows_of_1kb (body text)")
+    script = s.directory / "commit.sql"
+    script.write_text("insert into rows_of_1kb values (repeat('x', 1000));\n")
+    for old in s.directory.glob("pgbench_log.*"):
+        old.unlink()
+    subprocess.run(
+        [f"{sut.PG_BIN}/pgbench", "-n", "-M", "prepared", "-f", str(script),
+         "-c", "8", "-R", str(rate), "-T", str(seconds), "-l", "-h",
+         str(s.cluster.directory), "-U", "postgres", "lockstep"],
+        cwd=s.directory, check=True, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL)
+    took = [int(line.split()[2]) / 1e6
+            for log in s.directory.glob("pgbench_log.*")
+            for line in log.read_text().splitlines()]
+    print(f"{rate}/s for {seconds} s: a row committed {spread_of(took)}; "
+          f"{len(took)} rows", flush=True)
+
+
 def restart(s):
     """With the settings of a Postgres that is in earnest."""
     for number in range(s.instances):
@@ -224,6 +246,7 @@ def main():
             if options.rates:
                 latency(s, companies, 300, 4, warm=True)
             for rate in options.rates:
+                commits(s, rate, seconds)
                 latency(s, companies, rate, seconds)
         if not options.no_wrk:
             run(s, companies[0], "warm", 2, 16, 20000)

@@ -99,6 +99,7 @@ class Cluster:
     directory (mode 0700)."""
 
     fsync = "off"
+    shared_buffers = "128MB"
 
     def __init__(self, directory):
         self.directory = pathlib.Path(directory) / "pg"
@@ -127,7 +128,8 @@ class Cluster:
 
     def start(self):
         options = (f"-c listen_addresses='' -k {self.directory} -c fsync={self.fsync} "
-                   "-c max_connections=200 -c shared_buffers=128MB "
+                   "-c max_connections=200 -c "
+                   f"shared_buffers={self.shared_buffers} "
                    "-c deadlock_timeout=200ms")
         # pg_ctl's own output goes to a file: a pipe would stay open in the
         # server and be waited for.
