@@ -39,6 +39,7 @@ import system as sut  # noqa: E402
 import tap  # noqa: E402
 import worker  # noqa: E402
 from load import Counts, milliseconds  # noqa: E402
+from rollups import pgbench  # noqa: E402
 
 KEY = b"0123456789abcdefghijklmn"
 BODY = ('{"type":"feedback.given","timestamp":"2026-01-15T09:30:00Z","data":'
@@ -188,19 +189,13 @@ def latency(s, companies, rate, seconds, connections=32, warm=False):
 def commits(s, rate, seconds):
     """A row and its commit, so many a second: what is below all others."""
     s.cluster.psql("create table if not exists rows_of_1kb (body text)")
-    script = s.directory / "commit.sql"
-    script.write_text("insert into rows_of_1kb values (repeat('x', 1000));\n")
-    for old in s.directory.glob("pgbench_log.*"):
-        old.unlink()
-    subprocess.run(
-        [f"{sut.PG_BIN}/pgbench", "-n", "-M", "prepared", "-f", str(script),
-         "-c", "8", "-R", str(rate), "-T", str(seconds), "-l", "-h",
-         str(s.cluster.directory), "-U", "postgres", "lockstep"],
-        cwd=s.directory, check=True, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL)
+    log = f"commits-at-{rate}"
+    pgbench(s, "insert into rows_of_1kb values (repeat('x', 1000));\n", 8,
+            seconds, "-R", str(rate), "-l", "--log-prefix",
+            str(s.directory / log))
     took = [int(line.split()[2]) / 1e6
-            for log in s.directory.glob("pgbench_log.*")
-            for line in log.read_text().splitlines()]
+            for path in s.directory.glob(log + ".*")
+            for line in path.read_text().splitlines()]
     print(f"{rate}/s for {seconds} s: a row committed {spread_of(took)}; "
           f"{len(took)} rows", flush=True)
 

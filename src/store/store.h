@@ -171,8 +171,8 @@ enum problem store_sweep(struct scope *sc, struct store *store,
 /*
  * How far the workers are behind: of each of `count` pairs of a queue and a kind
  * of its jobs, the age of the queue's oldest job that could run, 0 when there is
- * none or it is paused, and how many are available, counted up to `most`.  Pairs of the
- * same queue are told the same.  PROBLEM_UNAVAILABLE and the like.
+ * none or it is paused, and how many are available, counted up to `most`.  Pairs
+ * of the same queue are told the same.  PROBLEM_UNAVAILABLE and the like.
  */
 struct store_backlog {
 	uint64_t age_ms, depth;
