@@ -158,10 +158,17 @@ def spread_of(values):
         " ms"
 
 
+def busy_s():
+    """Processor time that this machine has spent, on anything."""
+    with open("/proc/stat", encoding="ascii") as stat:
+        user, nice, system = map(int, stat.readline().split()[1:4])
+    return (user + nice + system) / os.sysconf("SC_CLK_TCK")
+
+
 def latency(s, companies, rate, seconds, connections=32, warm=False):
     tag, count = f"{'warm' if warm else 'at'}{rate}", rate * seconds
     requests = wires(companies, tag, count)
-    began = time.time() + 0.2
+    began, busy = time.time() + 0.2, busy_s()
     senders = [Sender(s, requests, began, 1 / rate, i, connections)
                for i in range(connections)]
     for sender in senders:
@@ -172,6 +179,7 @@ def latency(s, companies, rate, seconds, connections=32, warm=False):
     mine = f"from app.events where external_id like '{tag}-%'"
     tap.wait_for(lambda: s.cluster.psql(f"select count(*) {mine}") ==
                  str(count), "the effects", 60, 0.2)
+    busy = (busy_s() - busy) / (time.time() - began) / os.cpu_count()
     if warm:
         return
     rows = s.cluster.psql(
@@ -182,8 +190,8 @@ def latency(s, companies, rate, seconds, connections=32, warm=False):
     print(f"{rate}/s for {seconds} s: acknowledged {spread_of(took)}; effect "
           f"committed {spread_of(effects)}; {count} events, "
           f"{sum(sender.wrong for sender in senders)} not with 202; sender "
-          f"late {spread_of([t for x in senders for t in x.late])}; load "
-          f"{os.getloadavg()[0]:.1f}", flush=True)
+          f"late {spread_of([t for x in senders for t in x.late])}; processors "
+          f"busy {busy:.0%}", flush=True)
 
 
 def commits(s, rate, seconds):

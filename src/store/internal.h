@@ -94,6 +94,7 @@ struct store {
 	bool phrased[PHRASE_COUNT];	/* was it prepared? */
 	bool holding;			/* jobs, by the open transaction */
 	bool enqueued;			/* a job was left since it was asked */
+	bool freed;			/* one waited for another that is over */
 	struct statements statements;
 	uint64_t attempt_ns;		/* no attempt to connect before */
 	unsigned backoff_ms;		/* 0 = the last attempt went well */

@@ -42,7 +42,10 @@ static const char scope_sql[] =
 
 static const uint64_t ns_per_ms = 1000000;
 
-/* Of all notices one is for us: the transaction has left a job. */
+/*
+ * Of all notices two are for us: the transaction has left a job, or one waits
+ * no longer for another of its key.
+ */
 static void
 note_notice(void *context, const PGresult *notice)
 {
@@ -50,6 +53,7 @@ note_notice(void *context, const PGresult *notice)
 	const char *state = PQresultErrorField(notice, PG_DIAG_SQLSTATE);
 
 	st->enqueued |= state != NULL && strcmp(state, "LSJ00") == 0;
+	st->freed |= state != NULL && strcmp(state, "LSJ05") == 0;
 }
 
 /*
@@ -261,7 +265,7 @@ store_discard(struct store *st)
 	PQfinish(st->connection);
 	st->connection = NULL;
 	st->scope_prepared[false] = st->scope_prepared[true] = false;
-	st->forget = st->holding = st->enqueued = false;
+	st->forget = st->holding = st->enqueued = st->freed = false;
 	memset(st->phrased, 0, sizeof(st->phrased));
 	statements_clear(&st->statements);
 }

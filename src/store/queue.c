@@ -392,6 +392,7 @@ hear_next(struct talk *talk, struct queue_next *next, size_t take)
 	    heard_take(talk, next->claim, take, &claimed) != PROBLEM_NONE)
 		return;
 	next->claimed = claimed;
+	next->heard = true;
 }
 
 struct queue_result
@@ -436,7 +437,8 @@ queue_run(struct scope *sc, struct store *st, const struct queue_task *tasks,
 	ret = result_of(&talk, talk_hear_sync(&talk, sc->deadline_ns),
 	    &tasks[0].job->kind->call);
 	ret.enqueued = ret.ending == QUEUE_DONE && st->enqueued;
-	st->enqueued = false;
+	ret.freed = st->freed;
+	st->enqueued = st->freed = false;
 	if (next != NULL && next->claim != NULL)
 		hear_next(&then, next, take);
 	return ret;

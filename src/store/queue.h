@@ -88,7 +88,8 @@ struct queue_task {
 struct queue_next {
 	struct scope *sc;
 	const struct queue_claim *claim;
-	struct queue_claimed claimed;	/* filled in, when all went well */
+	struct queue_claimed claimed;	/* filled in, when all went well, */
+	bool heard;			/* which this says */
 };
 
 enum queue_ending {
@@ -103,6 +104,7 @@ struct queue_result {
 	char code[8];		/* SQLSTATE, "timeout", or "lost"; QUEUE_LOST
 				 * with 08001: nothing was sent */
 	bool enqueued;		/* it has left jobs: see queue_wake() */
+	bool freed;		/* one may run now as its predecessor is over */
 };
 
 /*

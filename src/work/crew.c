@@ -84,7 +84,6 @@ struct crew *
 crew_new(const struct work_options *options, struct slot *slots)
 {
 	struct crew *crew = room(1, sizeof(*crew));
-	size_t i;
 
 	crew->options = options;
 	crew->slots = slots;
@@ -97,8 +96,6 @@ crew_new(const struct work_options *options, struct slot *slots)
 	crew->stretches = room(crew->calls, sizeof(*crew->stretches));
 	crew->desk = crew->calls > 0 ? desk_new(options) : NULL;
 	pthread_mutex_init(&crew->lock, NULL);
-	for (i = 0; i < SIDE_COUNT; i++)
-		pthread_cond_init(&crew->side[i].bell, NULL);
 	crew->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (crew->eventfd >= 0)
 		return crew;
@@ -111,8 +108,6 @@ crew_free(struct crew *crew)
 {
 	if (crew->eventfd >= 0)
 		close(crew->eventfd);
-	for (size_t i = 0; i < SIDE_COUNT; i++)
-		pthread_cond_destroy(&crew->side[i].bell);
 	pthread_mutex_destroy(&crew->lock);
 	desk_free(crew->desk);
 	free(crew->stretches);
@@ -124,16 +119,32 @@ crew_free(struct crew *crew)
 
 /* ---- The bells. ---- */
 
-/* Under the lock. */
+/* Under the lock: of those that wait, the last that began to. */
+static void
+rouse(struct side *side)
+{
+	struct sleeper *s = side->asleep;
+
+	side->asleep = s->below;
+	side->sleepers--;
+	side->brisk_ns = clock_now_ns();
+	s->rung = true;
+	pthread_cond_signal(&s->bell);
+}
+
+/*
+ * Under the lock.  What nobody who waits can hear is heard by whoever is about
+ * to; more rings than ears are none.
+ */
 static void
 ring_side(struct side *side, unsigned times)
 {
+	side->rung += times;
+	for (; times > 0 && side->asleep != NULL; times--)
+		rouse(side);
 	side->rings += times;
-	/* Whoever is about to wait must hear it; more rings than ears are none. */
 	if (side->rings > side->ears)
 		side->rings = side->ears;
-	for (; times > 0 && side->ears > 0; times--)
-		pthread_cond_signal(&side->bell);
 }
 
 void
@@ -149,6 +160,59 @@ crew_ring(struct crew *crew, unsigned times)
 {
 	crew_ring_side(crew, SIDE_SQL, times);
 	crew_ring_side(crew, SIDE_CALLS, times);
+}
+
+bool
+crew_ring_soon(struct crew *crew)
+{
+	struct side *side = &crew->side[SIDE_SQL];
+	bool brisk;
+
+	pthread_mutex_lock(&crew->lock);
+	brisk = side->sleepers < side->ears && clock_now_ns() -
+	    side->brisk_ns < SOON_MS * ns_per_ms;
+	if (!brisk) {
+		ring_side(side, 1);
+	} else {
+		side->rung++;
+		side->rings += side->rings == 0;
+	}
+	pthread_mutex_unlock(&crew->lock);
+	return brisk;
+}
+
+void
+crew_press(struct crew *crew)
+{
+	struct side *side = &crew->side[SIDE_SQL];
+
+	pthread_mutex_lock(&crew->lock);
+	for (; side->rings > 0 && side->asleep != NULL; side->rings--)
+		rouse(side);
+	pthread_mutex_unlock(&crew->lock);
+}
+
+void
+crew_tell(struct crew *crew)
+{
+	uint64_t one = 1;
+
+	crew_ring(crew, 1);
+	atomic_store(&crew->news, true);
+	/* It can fail only when the keeper is to wake anyway. */
+	if (write(crew->eventfd, &one, sizeof(one)) < 0)
+		return;
+}
+
+bool
+crew_rung_since(struct crew *crew, const struct wish_list *list)
+{
+	bool ret;
+
+	pthread_mutex_lock(&crew->lock);
+	ret = crew->side[list->side].rung != list->rung;
+	pthread_mutex_unlock(&crew->lock);
+	return ret;
 }
 
 void
@@ -168,15 +232,22 @@ bool
 crew_wait(struct crew *crew, enum side_name name)
 {
 	struct side *side = &crew->side[name];
+	struct sleeper self = { .bell = PTHREAD_COND_INITIALIZER };
 	bool ret;
 
 	pthread_mutex_lock(&crew->lock);
-	while (side->rings == 0 && !crew->stopping)
-		pthread_cond_wait(&side->bell, &crew->lock);
-	if (side->rings > 0)
+	if (side->rings > 0) {
 		side->rings--;
+	} else if (!crew->stopping) {
+		self.below = side->asleep;
+		side->asleep = &self;
+		side->sleepers++;
+		while (!self.rung)
+			pthread_cond_wait(&self.bell, &crew->lock);
+	}
 	ret = !crew->stopping;
 	pthread_mutex_unlock(&crew->lock);
+	pthread_cond_destroy(&self.bell);
 	return ret;
 }
 
@@ -197,7 +268,8 @@ crew_stop(struct crew *crew)
 	pthread_mutex_lock(&crew->lock);
 	crew->stopping = true;
 	for (size_t i = 0; i < SIDE_COUNT; i++)
-		pthread_cond_broadcast(&crew->side[i].bell);
+		while (crew->side[i].asleep != NULL)
+			rouse(&crew->side[i]);
 	pthread_mutex_unlock(&crew->lock);
 }
 
@@ -294,6 +366,10 @@ crew_wish(struct crew *crew, struct arena *arena, enum side_name name,
 	ret->side = name;
 	ret->began_ns = now;
 	pthread_mutex_lock(&crew->lock);
+	ret->rung = side->rung;
+	/* Who looks at once need not be rung for; a run may take long. */
+	if (ending == NULL)
+		side->rings -= side->rings > 0;
 	if (all || now >= side->scan_ns) {
 		ret->scan = true;
 		/* Until it is over nobody else does. */
@@ -358,12 +434,32 @@ raise_floor(struct ground *g, const struct queue_job *last, uint64_t now)
 	g->mark_ns = now;
 }
 
-void
+static enum rest
+rest_of(struct crew *crew, const struct wish_list *list,
+    const struct queue_claimed *claimed, uint64_t now)
+{
+	const struct queue_claim *c = &list->claim;
+	size_t i = 0;
+
+	if (claimed->count == 0)
+		return REST_NONE;
+	while (c->wishes[i].kind != claimed->jobs[0].kind)
+		i++;
+	if (claimed->count >= c->wishes[i].most)
+		return REST_JOBS;
+	while (++i < c->wish_count)
+		if (!is_quiet(ground_of(crew, c->wishes[i].kind), now))
+			return REST_KINDS;
+	return REST_NONE;
+}
+
+enum rest
 crew_claimed(struct crew *crew, unsigned thread, const struct wish_list *list,
     const struct queue_claimed *claimed)
 {
 	uint64_t now = clock_now_ns(), pause;
 	struct ground *g;
+	enum rest ret;
 	size_t i;
 
 	pthread_mutex_lock(&crew->lock);
@@ -373,6 +469,7 @@ crew_claimed(struct crew *crew, unsigned thread, const struct wish_list *list,
 			pause = SCAN_MS * ns_per_ms;
 		crew->side[list->side].scan_ns = now + pause;
 	}
+	ret = rest_of(crew, list, claimed, now);
 	if (claimed->count > 0)
 		ground_of(crew, claimed->jobs[0].kind)->running +=
 		    (unsigned)claimed->count;
@@ -386,6 +483,7 @@ crew_claimed(struct crew *crew, unsigned thread, const struct wish_list *list,
 	    list->claim.wishes[i].kind != claimed->jobs[0].kind); i++)
 		ground_of(crew, list->claim.wishes[i].kind)->quiet_ns = now;
 	if (claimed->count > 0) {
+		crew->side[list->side].brisk_ns = now;
 		g = ground_of(crew, claimed->jobs[0].kind);
 		g->alone -= g->alone > 0;
 		if (!list->scan)
@@ -395,6 +493,7 @@ crew_claimed(struct crew *crew, unsigned thread, const struct wish_list *list,
 			claimed->jobs[0].token };
 	}
 	pthread_mutex_unlock(&crew->lock);
+	return ret;
 }
 
 void

@@ -20,6 +20,7 @@ enum {
 	LANE_COUNT = 256,	/* whose speed is known */
 	FACT_COUNT = 8,		/* that walk_facts() tells */
 	QUIET_MS = 20,		/* a kind without jobs is tried last so long */
+	SOON_MS = 3,		/* whoever began just now has so long to end */
 };
 
 /*
@@ -60,10 +61,20 @@ struct ground {
 	uint64_t mark_ns;
 };
 
+/* A thread that waits. */
+struct sleeper {
+	pthread_cond_t bell;
+	bool rung;
+	struct sleeper *below;
+};
+
 /* The threads of a sort. */
 struct side {
-	pthread_cond_t bell;
+	struct sleeper *asleep;		/* the last to lie down on top */
+	unsigned sleepers;
 	unsigned rings;			/* that nobody has heard yet */
+	uint64_t rung;			/* how often, in all */
+	uint64_t brisk_ns;		/* when one last began something */
 	unsigned ears;			/* threads that have not ended */
 	unsigned turn;			/* which kind is tried first */
 	uint64_t scan_ns;		/* when all is looked at again */
@@ -97,6 +108,7 @@ struct crew {
 	size_t ground_count;
 	int64_t worker;			/* its id; 0 = not known yet */
 	int eventfd;			/* wakes the keeper */
+	atomic_bool news;		/* it is to tell other processes */
 	uint64_t poll_ns;		/* when crew_tick() rings next */
 	unsigned calls;			/* threads that call services */
 	uint64_t strays_ns;	/* when the spool is looked through, by chores */
@@ -121,6 +133,14 @@ struct wish_list {
 	enum side_name side;
 	bool scan;			/* from the beginning */
 	uint64_t began_ns;
+	uint64_t rung;			/* how often it had been, then */
+};
+
+/* What a claim may have left. */
+enum rest {
+	REST_NONE,
+	REST_KINDS,	/* behind its own, that nobody has looked at of late */
+	REST_JOBS,	/* it got as many as it asked for */
 };
 
 /* A thread of either sort. */
@@ -134,6 +154,8 @@ struct thread {
 	unsigned now;			/* which is this one's */
 	struct wish_list wishes;
 	struct queue_claimed claimed;
+	enum rest rest;			/* of what was claimed */
+	bool look;			/* for more, before it waits */
 	bool settled;			/* which drops what is held */
 	uint64_t seed;
 };
@@ -144,9 +166,27 @@ struct thread {
 struct crew *crew_new(const struct work_options *options, struct slot *slots);
 void crew_free(struct crew *crew);
 
-/* Rings so often: that many threads of each sort, or of one, look for jobs. */
+/*
+ * Rings so often: that many threads of each sort, or of one, look for jobs.
+ * Those that waited least come first, as what they need is still at hand.
+ */
 void crew_ring(struct crew *crew, unsigned times);
 void crew_ring_side(struct crew *crew, enum side_name side, unsigned times);
+
+/*
+ * Rings once, for sql.  A thread that began something less than SOON_MS ago
+ * will be there in a moment, and takes what came meanwhile together: then
+ * nobody is woken, the result is true, and who rang presses when that time is
+ * over, so that whoever waits is woken if nobody has come.
+ */
+bool crew_ring_soon(struct crew *crew) MUST_CHECK;
+void crew_press(struct crew *crew);
+
+/* A job has left jobs: rings here, and has the keeper call all processes. */
+void crew_tell(struct crew *crew);
+
+/* Was there a ring since these wishes were made? */
+bool crew_rung_since(struct crew *crew, const struct wish_list *list);
 
 /*
  * Rings by the clock, each poll_ms or so, whatever becomes of any connection:
@@ -176,9 +216,11 @@ bool crew_is_empty(struct crew *crew);
 bool crew_wish(struct crew *crew, struct arena *arena, enum side_name side,
     const struct job_kind *ending, bool all, struct wish_list *ret) MUST_CHECK;
 
-/* Jobs were claimed (or none), or are over; a batch of them has failed. */
-void crew_claimed(struct crew *crew, unsigned thread,
+/* Jobs were claimed, or none. */
+enum rest crew_claimed(struct crew *crew, unsigned thread,
     const struct wish_list *list, const struct queue_claimed *claimed);
+
+/* Jobs are over; a batch of them has failed. */
 void crew_released(struct crew *crew, unsigned thread,
     const struct queue_job *jobs, size_t count);
 void crew_alone(struct crew *crew, const struct job_kind *kind, size_t count);

@@ -31,7 +31,7 @@ struct keeper {
 	struct scope scope;
 	pthread_t thread;
 	bool joined;
-	uint64_t tend_ns, again_ns, purge_ns, join_ns, measure_ns;
+	uint64_t tend_ns, again_ns, press_ns, purge_ns, join_ns, measure_ns;
 	uint64_t schedule_ns, census_ns;
 	bool scheduled;			/* were the schedules entered? */
 	uint64_t line_ns;		/* of the census, at the earliest */
@@ -215,6 +215,16 @@ ring_again(struct keeper *k, uint64_t now)
 	crew_ring(k->crew, 1);
 }
 
+/* Whoever was busy had the time to come. */
+static void
+press(struct keeper *k, uint64_t now)
+{
+	if (k->press_ns == 0 || now < k->press_ns)
+		return;
+	k->press_ns = 0;
+	crew_press(k->crew);
+}
+
 static unsigned
 wait_ms(const struct keeper *k)
 {
@@ -225,6 +235,8 @@ wait_ms(const struct keeper *k)
 		until = k->schedule_ns;
 	if (k->again_ns != 0 && k->again_ns < until)
 		until = k->again_ns;
+	if (k->press_ns != 0 && k->press_ns < until)
+		until = k->press_ns;
 	return until <= now ? 0 : (unsigned)((until - now) / 1000000 + 1);
 }
 
@@ -243,7 +255,8 @@ listen_once(struct keeper *k)
 		count = 0;
 	if (called) {
 		/* Calls of services take longer than to ring again. */
-		crew_ring_side(k->crew, SIDE_SQL, 1);
+		if (crew_ring_soon(k->crew) && k->press_ns == 0)
+			k->press_ns = in_ms(SOON_MS);
 		k->again_ns = in_ms(AGAIN_MS);
 	}
 }
@@ -254,6 +267,14 @@ measure(struct keeper *k)
 	bool more = health_measure(scope_begin(k), k->store, k->crew);
 
 	k->measure_ns = in_ms(more ? 0 : MEASURE_MS);
+}
+
+/* A thread that holds a job, or more, has no connection to tell by. */
+static void
+tell_others(struct keeper *k)
+{
+	if (atomic_exchange(&k->crew->news, false))
+		queue_wake(scope_begin(k), k->store);
 }
 
 static void *
@@ -278,6 +299,9 @@ keep(void *arg)
 		if (k->joined && now >= k->census_ns)
 			census(k);
 		ring_again(k, now);
+		press(k, now);
+		if (k->joined)
+			tell_others(k);
 		listen_once(k);
 	}
 	if (k->joined)

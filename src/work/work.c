@@ -23,6 +23,7 @@ enum {
 	BATCH_SHARE = 5,	/* timeouts of a job that a batch may take */
 	FAILING_MS = 2,		/* pause while another thread settles a job */
 	BEHIND_US = 4000,	/* a job that waited so long is not the only one */
+	LONG_MS = 20,		/* while it ran, much may have changed */
 };
 
 /* ---- Claiming. ---- */
@@ -91,7 +92,7 @@ claim(struct thread *t, bool all)
 	    queue_claim(sc, t->store, &t->wishes.claim, &t->claimed) !=
 	    PROBLEM_NONE)
 		log_event(LOG_WARN, "claim", LOG_TEXT("cause", sc->cause));
-	crew_claimed(t->crew, t->number, &t->wishes, &t->claimed);
+	t->rest = crew_claimed(t->crew, t->number, &t->wishes, &t->claimed);
 	return t->claimed.count > 0;
 }
 
@@ -211,15 +212,35 @@ follow(struct thread *t, const struct queue_next *next)
 	if (t->settled && t->claimed.count > 0 &&
 	    t->claimed.jobs[0].token == 0)
 		t->claimed.count = 0;
-	crew_claimed(t->crew, t->number, &t->wishes, &t->claimed);
+	t->rest = crew_claimed(t->crew, t->number, &t->wishes, &t->claimed);
 	if (t->claimed.count > 0)
 		t->now = !t->now;
 }
 
 /*
- * Runs what was claimed and claims what comes next.  When something has to be
- * settled the next claim waits, as that takes the connection; and after a
- * lease, which may be long, as much may have changed.
+ * May there be jobs that neither the claim before the run nor the one behind it
+ * has seen, and that nobody rings for?  What came meanwhile was rung for, by
+ * all processes that make jobs; whoever was claimed by that ring may have found
+ * the job of a key that another of ours held.  The next of a key says so if it
+ * was there when its predecessor ended (job_next()).  What is left are jobs
+ * that come of age elsewhere during a run, so one that is long is followed by a
+ * look in any case; and the clock's ring.
+ */
+static bool
+is_worth_a_look(const struct thread *t, const struct queue_result *result,
+    const struct queue_next *next, uint64_t run_ns)
+{
+	if (t->settled || result->ending != QUEUE_DONE ||
+	    crew_rung_since(t->crew, &t->wishes))
+		return true;
+	return next->claim != NULL ? !next->heard : result->freed ||
+	    run_ns > LONG_MS * (uint64_t)1000000;
+}
+
+/*
+ * Runs what was claimed and, if there may be more, claims what comes next.
+ * When something has to be settled the next claim waits, as that takes the
+ * connection; and after a lease, which may be long, as much may have changed.
  */
 static void
 walk(struct thread *t)
@@ -227,11 +248,12 @@ walk(struct thread *t)
 	struct scope *sc = &t->scope[t->now];
 	struct queue_claimed claimed = t->claimed;
 	struct party p;
-	struct queue_next next = { NULL, NULL, { NULL, 0 } };
+	struct queue_next next = { NULL, NULL, { NULL, 0 }, false };
 	struct queue_result result = { .ending = QUEUE_DONE };
-	bool follows = false;
+	bool whole, follows;
 
 	t->settled = false;
+	t->look = true;
 	if (is_failing(t)) {
 		queue_drop(sc, t->store);
 		crew_released(t->crew, t->number, claimed.jobs, claimed.count);
@@ -242,10 +264,11 @@ walk(struct thread *t)
 	note_slot(t);
 	scope_follow(sc, &claimed.jobs[0], claimed.count);
 	p = party_of(t, sc);
-	if (p.task_count == p.count && claimed.jobs[0].token == 0 &&
-	    !crew_is_stopping(t->crew)) {
+	whole = p.task_count == p.count && claimed.jobs[0].token == 0 &&
+	    !crew_is_stopping(t->crew);
+	follows = whole && t->rest != REST_NONE;
+	if (follows) {
 		next.sc = scope_begin(t, !t->now);
-		follows = true;
 		if (crew_wish(t->crew, next.sc->arena, SIDE_SQL,
 		    claimed.jobs[0].kind, false, &t->wishes))
 			next.claim = &t->wishes.claim;
@@ -259,8 +282,11 @@ walk(struct thread *t)
 	t->claimed.count = 0;
 	if (follows)
 		follow(t, &next);
+	if (whole)
+		t->look = is_worth_a_look(t, &result, &next, clock_now_ns() -
+		    p.began_ns);
 	if (result.enqueued)
-		crew_ring(t->crew, 1);
+		crew_tell(t->crew);
 }
 
 /* ---- A life. ---- */
@@ -318,17 +344,21 @@ live(struct thread *t)
 			walk(t);
 			continue;
 		}
-		if (claim(t, false) || (drain && claim(t, true))) {
+		if ((t->look || drain) &&
+		    (claim(t, false) || (drain && claim(t, true)))) {
 			/*
 			 * Where one has waited there may be another; of many
 			 * that came at once the second has, when it rings
 			 * again: see keeper.c.
 			 */
-			if (drain || t->claimed.jobs[0].waited_us >= BEHIND_US)
+			if (drain || (t->rest == REST_JOBS &&
+			    t->claimed.jobs[0].waited_us >= BEHIND_US))
 				crew_ring_side(t->crew, SIDE_SQL, 1);
-		} else if (drain || !crew_wait(t->crew, SIDE_SQL)) {
-			break;
+			continue;
 		}
+		if (drain || !crew_wait(t->crew, SIDE_SQL))
+			break;
+		t->look = true;
 	}
 	give_back(t);
 }
@@ -342,7 +372,7 @@ work_thread(void *arg)
 		.slot = &hand->crew->slots[hand->thread],
 		.arena = { arena_new(), arena_new() },
 		.store = store_new(&o->store, o->contract),
-		.seed = clock_now_ns() | 1 };
+		.look = true, .seed = clock_now_ns() | 1 };
 
 	live(&t);
 	store_free(t.store);

@@ -414,6 +414,67 @@ def batches(s):
          f"{sut.ALICE}|120\n{sut.BOB}|120")
 
 
+def leave_and_call(s, *what, **more):
+    """As the API does, which calls the workers after its commit."""
+    ids = leave(s, *what, **more)
+    s.cluster.psql("notify lockstep_jobs")
+    return ids
+
+
+@case
+def successors(s):
+    """Of a key each is followed by the next at once, though nobody looks by the
+    clock; also by one that came, and was looked at, while it ran."""
+    n = next(NUMBERS)
+    key = f", serial_key => 'n{n}'"
+    with Worker(s, "successors", work_poll_ms=60000), Session(s) as door:
+        drained(s, leave_and_call(s, "test.all", numbers(n, 20), more=key), 20)
+        door.ask("select pg_advisory_lock(4712)")
+        ids = leave_and_call(s, "test.pause", numbers(n + 20, 1), more=key)
+        tap.wait_for(lambda: s.cluster.psql(
+            "select count(*) from pg_locks where locktype = 'advisory' and "
+            "objid = 4712 and not granted") == "1", "the first")
+        ids += leave_and_call(s, "test.pause", numbers(n + 21, 1), more=key)
+        # Once this is done somebody has looked.
+        drained(s, leave_and_call(s, "test.all", numbers(n + 22, 1)), 20)
+        door.ask("select pg_advisory_unlock(4712)")
+        drained(s, ids, 20)
+    same(verdict(s, range(n, n + 23)), {"lost": [], "twice": []})
+
+
+@case
+def left_by_jobs(s):
+    """What a job leaves for a worker of another queue is not left until that
+    looks by the clock."""
+    n = next(NUMBERS)
+    with Worker(s, "leaves", "--queue", "chain", work_poll_ms=60000), \
+            Worker(s, "takes", "--queue", "other", work_poll_ms=60000):
+        for i in range(5):
+            leave_and_call(s, "test.chain", numbers(n + i, 1))
+            tap.wait_for(lambda: s.cluster.psql(
+                f"select count(*) from app.effects where n = {n + i}") == "1",
+                "the effect", 20)
+
+
+@case
+def looks_in_vain(s):
+    """Who took all there was does not look again and again: a job by itself
+    takes five looks, for any number of kinds and both sorts of threads."""
+    n, count = next(NUMBERS), 30
+    asked = ("select calls from pg_stat_user_functions where funcname = "
+             "'job_take'")
+    s.cluster.psql("alter database lockstep set track_functions = 'pl'")
+    before = int(s.cluster.psql(asked) or 0)
+    with Worker(s, "vain", work_poll_ms=60000):
+        for i in range(count):
+            drained(s, leave_and_call(s, "test.all", numbers(n + i, 1)))
+    s.cluster.psql("alter database lockstep reset track_functions")
+    # Those that have ended have told of all that they did.
+    found = int(s.cluster.psql(asked)) - before
+    print(f"# {found} looks for {count} jobs")
+    assert found < 7 * count, found
+
+
 @case
 def narrow(s):
     """A worker process runs no more jobs of a kind at once than it may."""

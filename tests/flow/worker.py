@@ -36,6 +36,10 @@ KINDS = {
     "test.server": {"call": "app.test_effect", "role": "service_role"},
     "test.wait": {"call": "app.test_wait", "dead": "app.test_dead",
                   "backoff": {"base_ms": 20, "max_ms": 50}},
+    # Many are claimed at once, so that there are no more.
+    "test.all": {"call": "app.test_effect", "batch": 50},
+    "test.pause": {"call": "app.test_wait", "batch": 50},
+    "test.chain": {"call": "app.test_chain", "queue": "chain", "batch": 50},
     "test.narrow": {"call": "app.test_slow", "concurrency": 1,
                     "args": "schemas/test_slow.json"},
     # Leased.
@@ -79,6 +83,8 @@ begin
     perform pg_advisory_xact_lock_shared(4712);
     insert into app.effects (n, began_at) values (n, clock_timestamp());
 end $$;
+create function app.test_chain(n bigint) returns bigint language sql as
+    'select lockstep.enqueue(''test.other'', jsonb_build_object(''n'', n))';
 create function app.hold_lease() returns trigger language plpgsql as $$
 begin
     perform pg_advisory_xact_lock_shared(4711);
