@@ -165,10 +165,16 @@ def busy_s():
     return (user + nice + system) / os.sysconf("SC_CLK_TCK")
 
 
+def syncs(s):
+    """Of the write-ahead log: how many, and the milliseconds that they took."""
+    return [float(x) for x in s.cluster.psql(
+        "select wal_sync, wal_sync_time from pg_stat_wal").split("|")]
+
+
 def latency(s, companies, rate, seconds, connections=32, warm=False):
     tag, count = f"{'warm' if warm else 'at'}{rate}", rate * seconds
     requests = wires(companies, tag, count)
-    began, busy = time.time() + 0.2, busy_s()
+    began, busy, synced = time.time() + 0.2, busy_s(), syncs(s)
     senders = [Sender(s, requests, began, 1 / rate, i, connections)
                for i in range(connections)]
     for sender in senders:
@@ -180,6 +186,7 @@ def latency(s, companies, rate, seconds, connections=32, warm=False):
     tap.wait_for(lambda: s.cluster.psql(f"select count(*) {mine}") ==
                  str(count), "the effects", 60, 0.2)
     busy = (busy_s() - busy) / (time.time() - began) / os.cpu_count()
+    synced = [now - then for now, then in zip(syncs(s), synced)]
     if warm:
         return
     rows = s.cluster.psql(
@@ -191,7 +198,8 @@ def latency(s, companies, rate, seconds, connections=32, warm=False):
           f"committed {spread_of(effects)}; {count} events, "
           f"{sum(sender.wrong for sender in senders)} not with 202; sender "
           f"late {spread_of([t for x in senders for t in x.late])}; processors "
-          f"busy {busy:.0%}", flush=True)
+          f"busy {busy:.0%}; {synced[0]:.0f} syncs of the WAL, "
+          f"{synced[1] / max(synced[0], 1):.2f} ms each", flush=True)
 
 
 def commits(s, rate, seconds):
@@ -213,6 +221,7 @@ def restart(s):
     for number in range(s.instances):
         s.stop(number)
     s.cluster.psql("alter system set track_commit_timestamp = on")
+    s.cluster.psql("alter system set track_wal_io_timing = on")
     s.cluster.stop("fast")
     s.cluster.fsync = "on"
     s.cluster.start()

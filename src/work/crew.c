@@ -198,9 +198,9 @@ crew_tell(struct crew *crew)
 	uint64_t one = 1;
 
 	crew_ring(crew, 1);
-	atomic_store(&crew->news, true);
 	/* It can fail only when the keeper is to wake anyway. */
-	if (write(crew->eventfd, &one, sizeof(one)) < 0)
+	if (!atomic_exchange(&crew->news, true) &&
+	    write(crew->eventfd, &one, sizeof(one)) < 0)
 		return;
 }
 

@@ -135,6 +135,8 @@ heed_pauses(struct crew *crew, const struct queue_tended *tended)
 static void
 tell(struct keeper *k, const struct queue_tended *tended)
 {
+	uint64_t came = tended->reaped + tended->promoted;
+
 	if (tended->reaped > 0) {
 		metric_add("lockstep_job_leases_expired_total", "",
 		    tended->reaped);
@@ -147,8 +149,9 @@ tell(struct keeper *k, const struct queue_tended *tended)
 			    LOG_INT("job", tended->lost[i].id));
 			crew_abandon_lease(k->crew, &tended->lost[i]);
 		}
-	if (tended->reaped + tended->promoted > 0)
-		crew_ring(k->crew, k->crew->lease_count);
+	if (came > 0)
+		crew_ring(k->crew, came < k->crew->lease_count ?
+		    (unsigned)came : k->crew->lease_count);
 }
 
 static void

@@ -220,11 +220,11 @@ follow(struct thread *t, const struct queue_next *next)
 /*
  * May there be jobs that neither the claim before the run nor the one behind it
  * has seen, and that nobody rings for?  What came meanwhile was rung for, by
- * all processes that make jobs; whoever was claimed by that ring may have found
- * the job of a key that another of ours held.  The next of a key says so if it
- * was there when its predecessor ended (job_next()).  What is left are jobs
- * that come of age elsewhere during a run, so one that is long is followed by a
- * look in any case; and the clock's ring.
+ * all processes that make jobs; whoever looked then may have left it because of
+ * its key, of which we had a job.  The next of a key is told of if it was there
+ * when ours ended (job_next()).  What is left are jobs that come of age
+ * elsewhere during the run: a long one is followed by a look in any case, and
+ * the clock rings.
  */
 static bool
 is_worth_a_look(const struct thread *t, const struct queue_result *result,

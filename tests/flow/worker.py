@@ -37,8 +37,7 @@ KINDS = {
     "test.wait": {"call": "app.test_wait", "dead": "app.test_dead",
                   "backoff": {"base_ms": 20, "max_ms": 50}},
     # Many are claimed at once, so that there are no more.
-    "test.all": {"call": "app.test_effect", "batch": 50},
-    "test.pause": {"call": "app.test_wait", "batch": 50},
+    "test.pause": {"call": "app.test_wait", "queue": "pause", "batch": 50},
     "test.chain": {"call": "app.test_chain", "queue": "chain", "batch": 50},
     "test.narrow": {"call": "app.test_slow", "concurrency": 1,
                     "args": "schemas/test_slow.json"},
@@ -83,8 +82,11 @@ begin
     perform pg_advisory_xact_lock_shared(4712);
     insert into app.effects (n, began_at) values (n, clock_timestamp());
 end $$;
-create function app.test_chain(n bigint) returns bigint language sql as
-    'select lockstep.enqueue(''test.other'', jsonb_build_object(''n'', n))';
+create function app.test_chain(n bigint) returns bigint language plpgsql as $$
+begin
+    perform pg_sleep(0.05);
+    return lockstep.enqueue('test.other', jsonb_build_object('n', n));
+end $$;
 create function app.hold_lease() returns trigger language plpgsql as $$
 begin
     perform pg_advisory_xact_lock_shared(4711);

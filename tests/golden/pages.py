@@ -164,6 +164,8 @@ def files_as_installed():
             ("migrations/0015_probe.sql", "migrations/0034_probe.sql"),
             ("migrations/0016_sessions_used.sql",
              "migrations/0037_sessions_used.sql"),
+            ("migrations/0017_queue_quiet.sql",
+             "migrations/0040_queue_quiet.sql"),
             *((f"policies/{name}.sql",) * 2 for name in (
                 "breakers", "checks", "expectation_results", "expectations",
                 "exports", "idempotency", "ingest_rejected", "job_counted",
