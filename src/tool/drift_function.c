@@ -10,6 +10,7 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 #include "tool/access.h"
 
@@ -215,9 +216,28 @@ is_own_state(const char *s)
 	return (s[0] >= '5' && s[0] <= '9') || (s[0] >= 'I' && s[0] <= 'Z');
 }
 
-/* The next quoted SQLSTATE of a text, or NULL. */
+/* Is what stands here told by a RAISE that is no exception? */
+static bool
+is_notice(const char *source, const char *at)
+{
+	static const char *const levels[] = { "debug", "log", "info",
+		"notice", "warning" };
+
+	while (at > source && at[-1] != ';' &&
+	    strncasecmp(at, "raise ", 6) != 0)
+		at--;
+	if (strncasecmp(at, "raise ", 6) != 0)
+		return false;
+	at += 6 + strspn(at + 6, " \t\n");
+	for (size_t i = 0; i < countof(levels); i++)
+		if (strncasecmp(at, levels[i], strlen(levels[i])) == 0)
+			return true;
+	return false;
+}
+
+/* The next quoted SQLSTATE of an exception in a text, or NULL. */
 static const char *
-next_state(const char *at)
+next_state(const char *source, const char *at)
 {
 	for (; (at = strchr(at, '\'')) != NULL; at++) {
 		size_t n = 1;
@@ -226,7 +246,7 @@ next_state(const char *at)
 		    (at[n] >= 'A' && at[n] <= 'Z')))
 			n++;
 		if (n == 6 && at[6] == '\'' && strpbrk(at, "0123456789") <
-		    at + 6 && is_own_state(at + 1))
+		    at + 6 && is_own_state(at + 1) && !is_notice(source, at))
 			return at + 1;
 	}
 	return NULL;
@@ -302,9 +322,11 @@ check_undeclared(struct call *c, const bool *reached)
 	const char *told = "";
 
 	for (size_t i = 0; i < catalog->function_count; i++) {
-		const char *at = catalog->functions[i].source;
+		const char *source = catalog->functions[i].source;
+		const char *at = source;
 
-		while (reached[i] && (at = next_state(at)) != NULL) {
+		while (reached[i] &&
+		    (at = next_state(source, at)) != NULL) {
 			const char *state = drift_text(c->d, "%.5s", at);
 
 			at += 6;
