@@ -93,6 +93,7 @@ struct store {
 	bool forget;			/* DEALLOCATE ALL goes first */
 	bool phrased[PHRASE_COUNT];	/* was it prepared? */
 	bool holding;			/* jobs, by the open transaction */
+	bool joined;			/* it listens, as a worker */
 	bool enqueued;			/* a job was left since it was asked */
 	bool freed;			/* one waited for another that is over */
 	struct statements statements;

@@ -265,7 +265,8 @@ store_discard(struct store *st)
 	PQfinish(st->connection);
 	st->connection = NULL;
 	st->scope_prepared[false] = st->scope_prepared[true] = false;
-	st->forget = st->holding = st->enqueued = st->freed = false;
+	st->forget = st->holding = st->joined = false;
+	st->enqueued = st->freed = false;
 	memset(st->phrased, 0, sizeof(st->phrased));
 	statements_clear(&st->statements);
 }

@@ -181,11 +181,11 @@ claimed_of(struct arena *arena, const struct queue_claim *claim,
 	const struct job_kind *kind;
 
 	if (count == 0)
-		return (struct queue_claimed){ NULL, 0 };
+		return (struct queue_claimed){ NULL, 0, false };
 	kind = wished(claim, PQgetvalue(rows, 0, TAKE_KIND));
 	for (i = 0; i < count; i++)
 		jobs[i] = job_at(rows, (int)i, kind);
-	return (struct queue_claimed){ jobs, count };
+	return (struct queue_claimed){ jobs, count, false };
 }
 
 /*
@@ -198,11 +198,13 @@ heard_take(struct talk *talk, const struct queue_claim *claim, size_t take,
 {
 	struct scope *sc = talk->sc;
 	struct store *st = talk->st;
-	struct queue_claimed claimed = { NULL, 0 };
+	struct queue_claimed claimed = { NULL, 0, false };
 	const char *cause;
 
 	if (talk->error == NULL)
 		claimed = claimed_of(sc->arena, claim, talk->result[take]);
+	claimed.again = st->freed;
+	st->freed = false;
 	if (claimed.count > 0 && claimed.jobs[0].token == 0) {
 		st->holding = true;
 		*ret = claimed;
@@ -235,6 +237,31 @@ queue_drop(struct scope *sc, struct store *st)
 	(void)cause;
 }
 
+static bool
+are_leased(const struct queue_claim *claim)
+{
+	size_t i = 0;
+
+	while (i < claim->wish_count && claim->wishes[i].kind->leased)
+		i++;
+	return i == claim->wish_count;
+}
+
+/* What is leased in any case needs no look before its transaction ends. */
+static enum problem
+lease(struct talk *talk, const struct queue_claim *claim, size_t take,
+    struct queue_claimed *ret)
+{
+	struct store *st = talk->st;
+	const char *cause = talk_end(talk, deadline_of(talk->sc, st));
+
+	if (cause != NULL)
+		return talk_refuse(talk->sc, st, cause);
+	*ret = claimed_of(talk->sc->arena, claim, talk->result[take]);
+	ret->again = st->freed;
+	return PROBLEM_NONE;
+}
+
 enum problem
 queue_claim(struct scope *sc, struct store *st,
     const struct queue_claim *claim, struct queue_claimed *ret)
@@ -246,8 +273,11 @@ queue_claim(struct scope *sc, struct store *st,
 	queue_drop(sc, st);
 	if ((p = store_connect(sc, st)) != PROBLEM_NONE)
 		return p;
+	st->freed = false;
 	talk_begin(&talk, sc, st);
 	take = say_take(&talk, claim);
+	if (are_leased(claim))
+		return lease(&talk, claim, take, ret);
 	talk_flush(&talk);
 	switch (talk_hear_answers(&talk, deadline_of(sc, st))) {
 	case ENDING_SYNC:
@@ -384,7 +414,7 @@ result_of(struct talk *talk, enum ending ending,
 static void
 hear_next(struct talk *talk, struct queue_next *next, size_t take)
 {
-	struct queue_claimed claimed = { NULL, 0 };
+	struct queue_claimed claimed = { NULL, 0, false };
 
 	if (talk->st->connection == NULL ||
 	    talk_hear_answers(talk, deadline_of(talk->sc, talk->st)) !=

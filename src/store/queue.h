@@ -59,10 +59,15 @@ struct queue_claim {
 	unsigned lease_ms;
 };
 
-/* What was claimed: jobs of one kind, in the arena of the scope; or none. */
+/*
+ * What was claimed: jobs of one kind, in the arena of the scope; or none.
+ * `again`: a job was over when it was to be claimed, and whoever looked for the
+ * next of its key at that moment was sent away; so somebody has to look again.
+ */
 struct queue_claimed {
 	const struct queue_job *jobs;
 	size_t count;
+	bool again;
 };
 
 /*

@@ -98,6 +98,7 @@ queue_join(struct scope *sc, struct store *st, int64_t *id)
 		    "a new id is not free";
 	if (cause != NULL)
 		return talk_refuse(sc, st, cause);
+	st->joined = true;
 	*id = mine;
 	return PROBLEM_NONE;
 }
@@ -150,7 +151,8 @@ queue_listen(struct store *st, int fd, unsigned timeout_ms, bool *ret_called)
 	}
 	if (poll(fds, countof(fds), (int)timeout_ms) < 0 && errno != EINTR)
 		return false;
-	if (st->connection == NULL)
+	/* What is said beside may have connected anew, without listening. */
+	if (!st->joined)
 		return false;
 	if (fds[1].revents != 0 && !PQconsumeInput(st->connection)) {
 		store_discard(st);

@@ -464,7 +464,7 @@ claim(struct thread *t, bool all)
 {
 	struct scope *sc = scope_begin(t);
 
-	t->claimed = (struct queue_claimed){ NULL, 0 };
+	t->claimed = (struct queue_claimed){ NULL, 0, false };
 	atomic_store(&t->crew->abandon[t->number -
 	    t->crew->options->threads], false);
 	if (crew_wish(t->crew, sc->arena, SIDE_CALLS, NULL, all, &t->wishes)) {

@@ -470,6 +470,8 @@ crew_claimed(struct crew *crew, unsigned thread, const struct wish_list *list,
 		crew->side[list->side].scan_ns = now + pause;
 	}
 	ret = rest_of(crew, list, claimed, now);
+	if (claimed->again)
+		ring_side(&crew->side[list->side], 1);
 	if (claimed->count > 0)
 		ground_of(crew, claimed->jobs[0].kind)->running +=
 		    (unsigned)claimed->count;

@@ -87,7 +87,7 @@ claim(struct thread *t, bool all)
 {
 	struct scope *sc = scope_begin(t, t->now);
 
-	t->claimed = (struct queue_claimed){ NULL, 0 };
+	t->claimed = (struct queue_claimed){ NULL, 0, false };
 	if (crew_wish(t->crew, sc->arena, SIDE_SQL, NULL, all, &t->wishes) &&
 	    queue_claim(sc, t->store, &t->wishes.claim, &t->claimed) !=
 	    PROBLEM_NONE)
@@ -248,7 +248,7 @@ walk(struct thread *t)
 	struct scope *sc = &t->scope[t->now];
 	struct queue_claimed claimed = t->claimed;
 	struct party p;
-	struct queue_next next = { NULL, NULL, { NULL, 0 }, false };
+	struct queue_next next = { NULL, NULL, { NULL, 0, false }, false };
 	struct queue_result result = { .ending = QUEUE_DONE };
 	bool whole, follows;
 

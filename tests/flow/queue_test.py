@@ -435,8 +435,14 @@ def successors(s):
 
     with Worker(s, "successors", "--queue", "pause", work_poll_ms=60000), \
             Session(s) as door:
-        drained(s, leave_and_call(s, "test.pause", numbers(n, 20), more=key),
-                20)
+        # Whoever looks as one of them ends is not in the way of who ended it.
+        for i in range(n + 100, n + 3100, 100):
+            ids = []
+            for k in range(4):
+                ids += leave(s, "test.pause", numbers(i + 20 * k, 20),
+                             more=f", serial_key => 'n{i + k}'")
+            s.cluster.psql("notify lockstep_jobs")
+            drained(s, ids, 20)
         door.ask("select pg_advisory_lock(4712)")
         ids = leave_and_call(s, "test.pause", numbers(n + 20, 1), more=key)
         tap.wait_for(lambda: at_the_door() == "1", "the first")
@@ -446,7 +452,9 @@ def successors(s):
         tap.wait_for(lambda: at_the_door() == "2", "the one without a key")
         door.ask("select pg_advisory_unlock(4712)")
         drained(s, ids, 20)
-    same(verdict(s, range(n, n + 23)), {"lost": [], "twice": []})
+    same(verdict(s, [*range(n + 20, n + 23),
+                     *(i + j for i in range(n + 100, n + 3100, 100)
+                       for j in range(80))]), {"lost": [], "twice": []})
 
 
 @case
@@ -798,6 +806,28 @@ def deaf(s):
         for _ in range(3):
             # Or longer, when the machine is busy with others.
             tap.wait_for(lambda: waited() < 1.5, "a job within 1.5 s")
+
+
+@case
+def deafened(s):
+    """So does one whose connection is lost in the middle of its chores, the next
+    of which connects anew."""
+    n = next(NUMBERS)
+    right = s.cluster.psql("select pg_get_functiondef('lockstep.schedule_keep("
+                           "text, text, text, timestamptz)'::regprocedure)")
+    s.cluster.psql("delete from lockstep.schedules; create sequence lockstep."
+                   "once; grant usage on sequence lockstep.once to "
+                   "lockstep_worker")
+    s.cluster.psql(right.replace(
+        "$function$", "$function$ select case when nextval('lockstep.once') = "
+        "1 then pg_terminate_backend(pg_backend_pid()) end;", 1))
+    try:
+        with Worker(s, "deafened", work_poll_ms=60000) as w:
+            tap.wait_for(lambda: len(list(w.events("joined"))) > 1,
+                         "it to join again")
+            drained(s, leave_and_call(s, "test.effect", numbers(n, 1)), 20)
+    finally:
+        s.cluster.psql(right)
 
 
 @case
