@@ -95,7 +95,7 @@ struct store {
 	bool holding;			/* jobs, by the open transaction */
 	bool joined;			/* it listens, as a worker */
 	bool enqueued;			/* a job was left since it was asked */
-	bool freed;			/* one waited for another that is over */
+	bool freed;			/* somebody is to look for jobs again */
 	struct statements statements;
 	uint64_t attempt_ns;		/* no attempt to connect before */
 	unsigned backoff_ms;		/* 0 = the last attempt went well */

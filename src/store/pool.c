@@ -43,8 +43,8 @@ static const char scope_sql[] =
 static const uint64_t ns_per_ms = 1000000;
 
 /*
- * Of all notices two are for us: the transaction has left a job, or one waits
- * no longer for another of its key.
+ * Of all notices two are for us: the transaction has left a job, or somebody is
+ * to look for jobs again, as one of a key is over.
  */
 static void
 note_notice(void *context, const PGresult *notice)

@@ -214,11 +214,8 @@ heard_take(struct talk *talk, const struct queue_claim *claim, size_t take,
 		return scope_fail(sc, PROBLEM_INTERNAL, "the claim: SQLSTATE "
 		    "%s", talk_sqlstate(talk));
 	cause = talk_end(talk, deadline_of(sc, st));
-	if (cause != NULL && st->connection == NULL)
-		return store_unavailable(sc, cause);
 	if (cause != NULL)
-		return scope_fail(sc, PROBLEM_INTERNAL, "the claim: %s",
-		    cause);
+		return talk_refuse(sc, st, cause);
 	*ret = claimed;
 	return PROBLEM_NONE;
 }

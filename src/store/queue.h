@@ -229,7 +229,8 @@ void queue_leave(struct scope *sc, struct store *store, int64_t id);
 
 /*
  * Waits for a call of queue_wake(), or until the descriptor `fd` is readable or
- * the time has passed.  false: the connection is lost.
+ * the time has passed.  false: the connection is lost, or is a later one, which
+ * does not listen before queue_join().
  */
 bool queue_listen(struct store *store, int fd, unsigned timeout_ms,
     bool *ret_called) MUST_CHECK;
