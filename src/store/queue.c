@@ -188,52 +188,6 @@ claimed_of(struct arena *arena, const struct queue_claim *claim,
 	return (struct queue_claimed){ jobs, count, false };
 }
 
-/*
- * The claim was answered: what is held keeps its transaction open, all else
- * ends it, which is when a lease begins.
- */
-static enum problem
-heard_take(struct talk *talk, const struct queue_claim *claim, size_t take,
-    struct queue_claimed *ret)
-{
-	struct scope *sc = talk->sc;
-	struct store *st = talk->st;
-	struct queue_claimed claimed = { NULL, 0, false };
-	const char *cause;
-
-	if (talk->error == NULL)
-		claimed = claimed_of(sc->arena, claim, talk->result[take]);
-	claimed.again = st->freed;
-	st->freed = false;
-	if (claimed.count > 0 && claimed.jobs[0].token == 0) {
-		st->holding = true;
-		*ret = claimed;
-		return PROBLEM_NONE;
-	}
-	if (st->connection == NULL)
-		return scope_fail(sc, PROBLEM_INTERNAL, "the claim: SQLSTATE "
-		    "%s", talk_sqlstate(talk));
-	cause = talk_end(talk, deadline_of(sc, st));
-	if (cause != NULL)
-		return talk_refuse(sc, st, cause);
-	*ret = claimed;
-	return PROBLEM_NONE;
-}
-
-void
-queue_drop(struct scope *sc, struct store *st)
-{
-	struct talk talk;
-	const char *cause;
-
-	if (!st->holding)
-		return;
-	st->holding = false;
-	talk_begin(&talk, sc, st);
-	cause = talk_end(&talk, deadline_of(sc, st));
-	(void)cause;
-}
-
 static bool
 are_leased(const struct queue_claim *claim)
 {
@@ -244,18 +198,82 @@ are_leased(const struct queue_claim *claim)
 	return i == claim->wish_count;
 }
 
-/* What is leased in any case needs no look before its transaction ends. */
+/*
+ * Sent with a Sync.  What may be held is asked for in a block, since Postgres'
+ * idle_in_transaction_session_timeout counts from the answer to a Sync only:
+ * else a process that is frozen, or a machine that is gone, would hold its jobs
+ * until somebody notices.  What is leased in any case needs no look before its
+ * transaction ends.
+ */
+static size_t
+say_claim(struct talk *talk, const struct queue_claim *claim)
+{
+	size_t take;
+
+	if (!are_leased(claim))
+		talk_phrase(talk, PHRASE_BEGIN, 0, NULL);
+	take = say_take(talk, claim);
+	talk_sync(talk);
+	return take;
+}
+
+/* Ends the block of a claim, also one that failed; NULL, or the cause. */
+static const char *
+end_block(struct scope *sc, struct store *st)
+{
+	struct talk talk;
+
+	st->holding = false;
+	if (st->connection == NULL ||
+	    PQtransactionStatus(st->connection) == PQTRANS_IDLE)
+		return NULL;
+	talk_begin(&talk, sc, st);
+	talk_phrase(&talk, PHRASE_COMMIT, 0, NULL);
+	return talk_end(&talk, deadline_of(sc, st));
+}
+
+void
+queue_drop(struct scope *sc, struct store *st)
+{
+	if (st->holding)
+		(void)end_block(sc, st);
+}
+
+/*
+ * The claim was answered: what is held keeps its transaction open, all else
+ * ends it, which is when a lease begins.
+ */
 static enum problem
-lease(struct talk *talk, const struct queue_claim *claim, size_t take,
+hear_claim(struct talk *talk, const struct queue_claim *claim, size_t take,
     struct queue_claimed *ret)
 {
+	struct scope *sc = talk->sc;
 	struct store *st = talk->st;
-	const char *cause = talk_end(talk, deadline_of(talk->sc, st));
+	struct queue_claimed claimed = { NULL, 0, false };
+	const char *cause = NULL;
 
+	switch (talk_hear_sync(talk, deadline_of(sc, st))) {
+	case ENDING_SYNC:
+		break;
+	case ENDING_LATE:
+		return scope_fail(sc, PROBLEM_TIMEOUT, "the claim was late");
+	case ENDING_LOST:
+		return store_unavailable(sc, "the connection to the database "
+		    "was lost");
+	}
+	if (talk->error == NULL)
+		claimed = claimed_of(sc->arena, claim, talk->result[take]);
+	claimed.again = st->freed;
+	st->freed = false;
+	st->holding = claimed.count > 0 && claimed.jobs[0].token == 0;
+	if (!st->holding)
+		cause = end_block(sc, st);
+	if (talk->error != NULL)
+		cause = arena_format(sc->arena, "SQLSTATE %s",
+		    talk_sqlstate(talk));
 	if (cause != NULL)
-		return talk_refuse(talk->sc, st, cause);
-	*ret = claimed_of(talk->sc->arena, claim, talk->result[take]);
-	ret->again = st->freed;
+		return talk_refuse(sc, st, cause);
+	*ret = claimed;
 	return PROBLEM_NONE;
 }
 
@@ -272,20 +290,8 @@ queue_claim(struct scope *sc, struct store *st,
 		return p;
 	st->freed = false;
 	talk_begin(&talk, sc, st);
-	take = say_take(&talk, claim);
-	if (are_leased(claim))
-		return lease(&talk, claim, take, ret);
-	talk_flush(&talk);
-	switch (talk_hear_answers(&talk, deadline_of(sc, st))) {
-	case ENDING_SYNC:
-		break;
-	case ENDING_LATE:
-		return scope_fail(sc, PROBLEM_TIMEOUT, "the claim was late");
-	case ENDING_LOST:
-		return store_unavailable(sc, "the connection to the database "
-		    "was lost");
-	}
-	return heard_take(&talk, claim, take, ret);
+	take = say_claim(&talk, claim);
+	return hear_claim(&talk, claim, take, ret);
 }
 
 /* ---- Running. ---- */
@@ -413,10 +419,8 @@ hear_next(struct talk *talk, struct queue_next *next, size_t take)
 {
 	struct queue_claimed claimed = { NULL, 0, false };
 
-	if (talk->st->connection == NULL ||
-	    talk_hear_answers(talk, deadline_of(talk->sc, talk->st)) !=
-	    ENDING_SYNC ||
-	    heard_take(talk, next->claim, take, &claimed) != PROBLEM_NONE)
+	if (talk->st->connection == NULL || hear_claim(talk, next->claim, take,
+	    &claimed) != PROBLEM_NONE)
 		return;
 	next->claimed = claimed;
 	next->heard = true;
@@ -454,12 +458,13 @@ queue_run(struct scope *sc, struct store *st, const struct queue_task *tasks,
 			say_scope(&talk, &tasks[i]);
 		say_call(&talk, &tasks[i]);
 	}
+	if (held)
+		talk_phrase(&talk, PHRASE_COMMIT, 0, NULL);
 	talk_sync(&talk);
 	if (next != NULL && next->claim != NULL) {
 		talk_begin(&then, next->sc, st);
 		then.sent = talk.sent;
-		take = say_take(&then, next->claim);
-		talk_flush(&then);
+		take = say_claim(&then, next->claim);
 	}
 	ret = result_of(&talk, talk_hear_sync(&talk, sc->deadline_ns),
 	    &tasks[0].job->kind->call);
@@ -468,6 +473,9 @@ queue_run(struct scope *sc, struct store *st, const struct queue_task *tasks,
 	st->enqueued = st->freed = false;
 	if (next != NULL && next->claim != NULL)
 		hear_next(&then, next, take);
+	/* What failed is open still: nothing was claimed behind it. */
+	if (!st->holding)
+		(void)end_block(sc, st);
 	return ret;
 }
 

@@ -20,6 +20,8 @@ enum {
 
 /* Ours, with the numbers of their parameters' types left to Postgres. */
 static const char *const phrases[PHRASE_COUNT] = {
+	[PHRASE_BEGIN] = "begin",
+	[PHRASE_COMMIT] = "commit",
 	[PHRASE_SCOPE] = "select pg_catalog.num_nulls("
 	    "pg_catalog.set_config('role', $1, true), "
 	    "pg_catalog.set_config('request.jwt.claims', $2, true), "

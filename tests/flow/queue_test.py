@@ -661,6 +661,39 @@ def zombies(s, n, name):
 
 
 @case
+def frozen(s):
+    """What a worker holds by its transaction when it stops answering is held no
+    longer than a lease: others do it, once, and the worker goes on when it wakes
+    up."""
+    n = next(NUMBERS)
+
+    def backend(what, pattern):
+        return s.cluster.psql(
+            "select count(*) from pg_stat_activity where usename = "
+            f"'lockstep_worker' and {what} and query ~ '{pattern}'")
+
+    with Worker(s, "frozen-a", work_poll_ms=60000, work_threads=1,
+                lock_timeout_ms=30000, **QUICK) as a:
+        ids = leave(s, "test.batch", numbers(n, 20))
+        with Session(s) as gate:
+            gate.ask("begin; lock table lockstep.jobs in exclusive mode; "
+                     "select 1")
+            s.cluster.psql("notify lockstep_jobs")
+            tap.wait_for(lambda: backend("wait_event_type = 'Lock'",
+                                         "job_take") == "1", "it to claim")
+            a.signal_children(signal.SIGSTOP)
+        tap.wait_for(lambda: backend("wait_event = 'ClientRead' and "
+                                     "xact_start is not null", "job_take"
+                                     ) == "1", "its claim to be answered")
+        with Worker(s, "frozen-b", **QUICK):
+            drained(s, ids, 10)
+            a.signal_children(signal.SIGCONT)
+        more = leave_and_call(s, "test.batch", numbers(n + 20, 1))
+        drained(s, more, 10)
+    same(verdict(s, range(n, n + 21)), {"lost": [], "twice": []})
+
+
+@case
 def stalled(s):
     """A worker that stalls past its leases and wakes up does nothing: each
     effect is there once, and what was accepted is conserved throughout."""
