@@ -12,7 +12,8 @@ Postgres with fsync on.
               whether or not the sender was late: whoever waits for a slow reply
               has those behind it wait, too, and that is not left out.  Before
               it, as many rows of 1 kB by pgbench, of which the same is told:
-              what this machine takes for a commit at that hour.
+              what this machine takes for a commit at that hour.  Several
+              rounds end with the medians of their p95, and the spread.
 
 Figures of one machine mean little elsewhere."""
 
@@ -171,8 +172,9 @@ def syncs(s):
         "select wal_sync, wal_sync_time from pg_stat_wal").split("|")]
 
 
-def latency(s, companies, rate, seconds, connections=32, warm=False):
-    tag, count = f"{'warm' if warm else 'at'}{rate}", rate * seconds
+def latency(s, companies, rate, seconds, connections=32, name="at"):
+    """How long until the reply, and until the effect, for each event."""
+    tag, count = f"{name}{rate}", rate * seconds
     requests = wires(companies, tag, count)
     began, busy, synced = time.time() + 0.2, busy_s(), syncs(s)
     senders = [Sender(s, requests, began, 1 / rate, i, connections)
@@ -190,8 +192,6 @@ def latency(s, companies, rate, seconds, connections=32, warm=False):
                  "were acknowledged", 60, 0.2)
     busy = (busy_s() - busy) / (time.time() - began) / os.cpu_count()
     synced = [now - then for now, then in zip(syncs(s), synced)]
-    if warm:
-        return
     rows = s.cluster.psql(
         "select split_part(external_id, '-', 2), extract(epoch from "
         f"pg_xact_commit_timestamp(xmin)) {mine}").splitlines()
@@ -203,12 +203,13 @@ def latency(s, companies, rate, seconds, connections=32, warm=False):
           f"{spread_of([t for x in senders for t in x.late])}; processors "
           f"busy {busy:.0%}; {synced[0]:.0f} syncs of the WAL, "
           f"{synced[1] / max(synced[0], 1):.2f} ms each", flush=True)
+    return took, effects
 
 
 def commits(s, rate, seconds):
     """A row and its commit, so many a second: what is below all others."""
     s.cluster.psql("create table if not exists rows_of_1kb (body text)")
-    log = f"commits-at-{rate}"
+    log = f"commits-{time.monotonic_ns()}"
     pgbench(s, "insert into rows_of_1kb values (repeat('x', 1000));\n", 8,
             seconds, "-R", str(rate), "-l", "--log-prefix",
             str(s.directory / log))
@@ -217,6 +218,26 @@ def commits(s, rate, seconds):
             for line in path.read_text().splitlines()]
     print(f"{rate}/s for {seconds} s: a row committed {spread_of(took)}; "
           f"{len(took)} rows", flush=True)
+    return took
+
+
+def steady(s, companies, rate, seconds, rounds):
+    """Rows, then events, so many a second, in each round."""
+    found = {"a row committed": [], "acknowledged": [], "effect committed": []}
+    for number in range(rounds):
+        found["a row committed"].append(commits(s, rate, seconds))
+        took, effects = latency(s, companies, rate, seconds,
+                                name=f"round{number}at")
+        found["acknowledged"].append(took)
+        found["effect committed"].append(effects)
+    if rounds == 1:
+        return
+    print(f"{rate}/s, {rounds} rounds, p95 as median (least to most):")
+    for what, values in found.items():
+        p95 = sorted(1000 * statistics.quantiles(v, n=20)[-1] for v in values)
+        print(f"  {what} {statistics.median(p95):.1f} ({p95[0]:.1f} to "
+              f"{p95[-1]:.1f}) ms; {sum(ms <= 10 for ms in p95)} of "
+              f"{rounds} within 10 ms", flush=True)
 
 
 def restart(s):
@@ -248,6 +269,8 @@ def main():
                         "the first two alone")
     parser.add_argument("--no-wrk", action="store_true",
                         help="with a worker alone")
+    parser.add_argument("--rounds", type=int, default=1, help="with a worker, "
+                        "at each rate")
     options = parser.parse_args()
     seconds = options.seconds
     with sut.System(settings={"threads": 8}, edit=unheld) as s:
@@ -259,10 +282,10 @@ def main():
         with worker.Worker(s, "latency", work_threads=8):
             # Every thread has its connection, and its plans, before it counts.
             if options.rates:
-                latency(s, companies, 300, 4, warm=True)
+                print("not counted: ", end="", flush=True)
+                latency(s, companies, 300, 4, name="warm")
             for rate in options.rates:
-                commits(s, rate, seconds)
-                latency(s, companies, rate, seconds)
+                steady(s, companies, rate, seconds, options.rounds)
         if not options.no_wrk:
             run(s, companies[0], "warm", 2, 16, 20000)
             run(s, companies[0], "most", seconds, 32, 12000 * seconds)
