@@ -20,9 +20,11 @@ static void *
 worker_enter(void *context, unsigned thread)
 {
 	const struct serve_options *o = context;
+	struct store *store = store_new(&o->store, o->contract);
 
 	(void)thread;
-	return store_new(&o->store, o->contract);
+	store_warm(store);
+	return store;
 }
 
 static void

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A store is one connection to Postgres, made when it is needed and made anew
- * when it is lost.  A connection that store_connect() leaves behind is in
+ * A store is one connection to Postgres, made when it is needed, or before by
+ * store_warm(), and made anew when it is lost.  A connection that store_connect() leaves behind is in
  * pipeline mode, non-blocking, idle, and its login role is fit: a role that
  * row level security does not bind never runs a request.
  *
@@ -26,6 +26,7 @@ enum {
 	BACKOFF_LEAST_MS = 50,
 	READY_MS = 2000,	/* for the answer of a connection */
 	REPLICA_MS = 250,	/* for a connection that can be done without */
+	WARM_MS = 500,		/* for one that nobody needs yet */
 };
 
 /*
@@ -609,6 +610,24 @@ connect_now(struct scope *sc, struct store *st)
 		    PQTRACE_REGRESS_MODE);
 	}
 	return PROBLEM_NONE;
+}
+
+void
+store_warm(struct store *st)
+{
+	struct arena *arena = arena_new();
+	struct scope sc;
+
+	scope_init(&sc, arena);
+	sc.deadline_ns = clock_now_ns() + WARM_MS * ns_per_ms;
+	/* Who needs it tries again at once, and is told why not. */
+	if (connect_now(&sc, st) != PROBLEM_NONE) {
+		st->backoff_ms = 0;
+		st->attempt_ns = 0;
+	}
+	arena_free(arena);
+	if (st->replica != NULL)
+		store_warm(st->replica);
 }
 
 /* What is no connection string will never be one. */

@@ -89,6 +89,13 @@ struct store *store_new(const struct store_options *options,
 void store_free(struct store *store);
 
 /*
+ * Connects before the first request comes, so that it does not wait for that,
+ * nor all of the first ones for each other.  A database that is not there, or
+ * is slow to answer, or does not fit, is met again by whoever needs it.
+ */
+void store_warm(struct store *store);
+
+/*
  * What came out, to be put into the envelope.  `data` is JSON text that lives
  * as long as the store is not used again.
  */

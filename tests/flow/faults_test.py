@@ -148,6 +148,22 @@ def starts_without_database(s):
 
 
 @case
+def warm(s):
+    """Each thread has its connection before anybody asks for anything."""
+    for number in (0, 1):
+        same(s.stop(number), 0, "exit code")
+    s.configure(0, workers=1, threads=32)
+    s.start(0)
+    count = ("select count(*) from pg_stat_activity where usename = "
+             "'lockstep'")
+    wait_for(lambda: int(s.cluster.psql(count)) >= 32,
+             lambda: f"32 connections: {s.cluster.psql(count)}")
+    s.configure(0)
+    s.start(1)
+    s.rolling_restart()
+
+
+@case
 def client_leaves_while_connecting(s):
     """A client that goes away while its thread connects costs nobody else a
     request."""
