@@ -161,8 +161,9 @@ class Proved(sut.System):
         super().__init__(instances=1, nginx=False)
         self.numbers = itertools.count()
 
-    def _begin(self):
-        super()._begin()
+    def _database(self):
+        super()._database()
+        # Before anybody connects to it.
         self.cluster.psql("create database pristine template lockstep",
                           database="postgres")
 
